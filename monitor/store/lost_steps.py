@@ -52,7 +52,7 @@ def restore_intent_steps(connection: Connection, intent: Intent, now: datetime) 
     ]
     if stored is None:
         intents.insert_intent(connection, _as_of(intent, steps[0].to_state))
-        intents.append(connection, steps.pop(0))
+        intents.append(connection, steps.pop(0), intent.account)
     for step in steps:
         if not intents.record_step(connection, _as_of(intent, step.to_state), step):
             raise StoreError(f"intent {intent.id} can't go on to {step.to_state}: another of its kind is in flight")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import BigInteger, Connection, func, or_, select, type_coerce
+from sqlalchemy import BigInteger, Connection, func, or_, select, type_coerce, update
 
 from monitor.core.actions.foreign_activity import OWN_PERIOD, SUSPICION_PERIOD
 from monitor.core.model.account import DebtKey, InterestPaid, Scope
@@ -59,6 +59,15 @@ class NextIds:
     first_unknown_alert: int
 
 
+@dataclass(frozen=True, slots=True)
+class IdBlock:
+    """Ids that belong to one daemon alone: from `first` on, below `alerts_end` and `intents_end`."""
+
+    first: NextIds
+    alerts_end: int
+    intents_end: int
+
+
 def load_state(connection: Connection, account: str, now: datetime) -> SavedState:
     """Return the saved state of the account; empty for an account never seen."""
     live = connection.execute(select(tables.live.c.document).where(tables.live.c.account == account)).scalar()
@@ -90,6 +99,18 @@ def read_next_ids(connection: Connection, now: datetime) -> NextIds:
     intent = connection.execute(select(func.max(tables.intents.c.id)).where(own)).scalar()
     least = lowest_free_id(connection, now)
     return NextIds(max((alert or 0) + 1, least), max((intent or 0) + 1, least), (alert or 0) + 1)
+
+
+def reserve_ids(connection: Connection, now: datetime, size: int) -> IdBlock:
+    """Reserve so many ids of alerts and of intents for the caller, whatever other daemons reserve or use."""
+    table = tables.control
+    wanted = select(table.c.alert_ids_from, table.c.intent_ids_from).where(table.c.id == 1)
+    reserved = connection.execute(wanted.with_for_update()).one()
+    free = read_next_ids(connection, now)
+    alert, intent = max(reserved.alert_ids_from, free.alert), max(reserved.intent_ids_from, free.intent)
+    ends = {"alert_ids_from": alert + size, "intent_ids_from": intent + size}
+    connection.execute(update(table).where(table.c.id == 1).values(ends))
+    return IdBlock(NextIds(alert, intent, alert), alert + size, intent + size)
 
 
 def _open_alerts(connection: Connection, account: str) -> tuple[Alert, ...]:

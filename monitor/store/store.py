@@ -4,8 +4,7 @@ import asyncio
 import hashlib
 import logging
 import tempfile
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -19,29 +18,21 @@ from monitor.core.model.intent import Intent, IntentStep
 from monitor.core.model.journal import JournalEntry, Notice
 from monitor.core.notifications.outbox import Delivery, DeliveryAttempt, DeliveryKey, DeliveryState
 from monitor.errors import StoreError
-from monitor.store import downsampling, lost_steps
+from monitor.records.leases import Division
+from monitor.store import lost_steps, pruning
 from monitor.store.db import connections as opening
-from monitor.store.db import free_pages
 from monitor.store.db.access import DatabaseAccess
-from monitor.store.db.lease_term import LeaseTerm, renew_lease
+from monitor.store.db.account_leases import LEADER, AccountLeases
+from monitor.store.db.connection_leases import held_accounts, renew_lease
+from monitor.store.db.lease_term import LeaseTerm
 from monitor.store.db.reader import DatabaseReader
 from monitor.store.db.spill import EventSpill
 from monitor.store.db.worker_threads import WorkerThreads
 from monitor.store.db.writer import WRITE_TIMEOUT_S, Writer
-from monitor.store.downsampling import CoarseResolution
-from monitor.store.startup import NextIds, SavedState, load_state, read_next_ids
-from monitor.store.writes import (
-    audit,
-    commands,
-    daemon_row,
-    intents,
-    journal,
-    outbox,
-    price_bars,
-    record_coverage,
-    retention,
-)
+from monitor.store.startup import IdBlock, NextIds, SavedState, load_state, read_next_ids, reserve_ids
+from monitor.store.writes import audit, commands, daemon_row, intents, journal, outbox, record_coverage
 from monitor.store.writes.commands import Commands
+from monitor.store.writes.id_allocation import ID_BLOCK_SIZE
 from monitor.store.writes.journal import CommitResult, EntryMark
 from monitor.store.writes.record_coverage import CoverageUpdate
 
@@ -49,9 +40,6 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
-
-MIN_STEP_PAUSE_S = 0.02
-"""Machine seconds at least between two steps of one deletion: a process that waits for the lock looks that often."""
 
 
 class Store:
@@ -63,7 +51,7 @@ class Store:
     def __init__(self, access: DatabaseAccess, writer: Writer, spill_folder: Path | None) -> None:
         self._access = access
         self.lease: LeaseTerm | None = access.term
-        """This process's term as the holder of the database; None for a program that writes beside a daemon."""
+        """This process's term as the holder of the whole database; None for one that does not hold it alone."""
 
         self._writer = writer
         self._reader = DatabaseReader(opening.reading_engine(access.url), access.url)
@@ -71,15 +59,24 @@ class Store:
         self._file_threads = WorkerThreads("store-files", 1, WRITE_TIMEOUT_S, "the disk")
 
     @classmethod
-    def open(cls, url: str, *, create: bool = True, exclusive: bool = True, spill_folder: Path | None = None) -> Self:
+    def open(
+        cls,
+        url: str,
+        *,
+        create: bool = True,
+        exclusive: bool = True,
+        by_account: bool = False,
+        spill_folder: Path | None = None,
+    ) -> Self:
         """Open the database at `url`, held by this process alone until it is closed or the process dies.
 
         A new one is created at the newest revision when `create`; an old one is never migrated. Raises
         DaemonAlreadyRunning when another daemon holds it, StoreError for any other obstacle. `exclusive` False leaves
-        out the lease: for programs that write beside a daemon. `spill_folder` holds events that the database can't take
-        if it is not a file; None: the folder of temporary files.
+        out the lease: for programs that write beside a daemon. `by_account`: it is held together with other daemons,
+        each of which holds some accounts (`divide`). `spill_folder` holds events that the database can't take if it is
+        not a file; None: the folder of temporary files.
         """
-        access = DatabaseAccess(opening.parse_url(url), create=create, exclusive=exclusive)
+        access = DatabaseAccess(opening.parse_url(url), create=create, exclusive=exclusive, by_account=by_account)
         writer = _new_writer(access)
         try:
             writer.start()
@@ -89,12 +86,12 @@ class Store:
         return cls(access, writer, spill_folder)
 
     @classmethod
-    def attach(cls, url: str, *, spill_folder: Path | None = None) -> Self:
+    def attach(cls, url: str, *, by_account: bool = False, spill_folder: Path | None = None) -> Self:
         """Return a store without waiting: the database is opened as soon as possible, and fails until then.
 
         Raises StoreError for a URL that names no usable database.
         """
-        access = DatabaseAccess(opening.parse_url(url), create=True, exclusive=True)
+        access = DatabaseAccess(opening.parse_url(url), create=True, exclusive=True, by_account=by_account)
         writer = _new_writer(access)
         writer.start_unconnected()
         return cls(access, writer, spill_folder)
@@ -125,13 +122,52 @@ class Store:
 
     @property
     def replacement_count(self) -> int:
-        """The number of times that the database turned out to be another one, or another daemon had held it."""
+        """How often the database turned out to be another one, or another daemon had held it."""
         return self._access.replacement_count
 
     @property
     def connects(self) -> int:
         """The number of connections made; each may lead to a server that lacks the newest commits."""
         return self._access.connects
+
+    @property
+    def is_shared(self) -> bool:
+        """True where several daemons hold the database, each some of its accounts."""
+        return self._access.leases is not None
+
+    @property
+    def held_accounts(self) -> frozenset[str]:
+        """The accounts that this daemon holds where several share the database; empty where one holds it whole."""
+        return frozenset() if self._access.leases is None else self._access.leases.accounts
+
+    @property
+    def is_leader(self) -> bool:
+        """True if this daemon does what is done once a database, because it was chosen or holds it whole."""
+        return self._access.leases is None or self._access.leases.find_term(LEADER) is not None
+
+    def lease_of(self, account: str) -> LeaseTerm | None:
+        """Return this process's term as the holder of the account, or of the whole database; None if it is neither."""
+        return self.lease if self._access.leases is None else self._access.leases.find_term(account)
+
+    async def divide(self, accounts: Sequence[str]) -> Division:
+        """Prove that this daemon lives, and divide the accounts with the others (`AccountLeases.divide`); each second.
+
+        Accounts that were lost have to be stopped before the next call: that takes them anew where it can.
+        """
+        leases = self._shared_leases
+        return leases.report(await self._writer.run(leases.divide, accounts))
+
+    async def take(self, accounts: Collection[str]) -> frozenset[str]:
+        """Take those of the accounts that no daemon holds, whatever the share; return those that are held now."""
+        leases = self._shared_leases
+        await self._writer.run(leases.take, accounts)
+        return leases.accounts & frozenset(accounts)
+
+    async def give_back(self, accounts: Collection[str]) -> None:
+        """Give accounts back for which nothing is done any more, so that others can take them at once."""
+        leases = self._shared_leases
+        await self._writer.run(leases.give_back, accounts)
+        await self._writer.run(leases.unlock)
 
     async def commit(self, entry: JournalEntry, mark: EntryMark | None = None) -> CommitResult:
         """Commit all records of one step in one transaction.
@@ -179,16 +215,20 @@ class Store:
         stop: StopCause | None = None,
     ) -> tuple[int, ...]:
         """Record again the orders whose steps the database lost (`journal.restore_lost_steps`); return the ids."""
-        left = lost_steps.select_sent_intents(known, now)
-        if not left:
+        if not (left := lost_steps.select_sent_intents(known, now)):
             return ()
         return _log_audit_head(
             await self._writer.run(_run_with_audit_head, journal.restore_lost_steps, left, now, notices, stop)
         )
 
-    async def recover_interrupted(self, now: datetime, channels: tuple[str, ...] = ()) -> tuple[Intent, ...]:
-        """Mark intents that were being sent when the last daemon ended as UNCERTAIN, with notices to `channels`."""
-        return await self._writer.run(journal.recover_interrupted, now, channels)
+    async def recover_interrupted(
+        self, now: datetime, channels: tuple[str, ...] = (), accounts: Collection[str] | None = None
+    ) -> tuple[Intent, ...]:
+        """Mark intents that were being sent when the last daemon ended as UNCERTAIN, with notices to `channels`.
+
+        `accounts` None: those of all that this daemon holds.
+        """
+        return await self._writer.run(journal.recover_interrupted, now, channels, accounts)
 
     async def load_state(self, account: str, now: datetime) -> SavedState:
         """Return the saved state of one account."""
@@ -197,6 +237,10 @@ class Store:
     async def next_ids(self, now: datetime) -> NextIds:
         """Return the first free ids of alerts and intents, across all accounts."""
         return await self.read(read_next_ids, now)
+
+    async def reserve_ids(self, now: datetime, size: int = ID_BLOCK_SIZE) -> IdBlock:
+        """Return ids of alerts and intents that no other daemon gets, for one that shares the database."""
+        return await self._writer.run(reserve_ids, now, size)
 
     async def read_commands(self, now: datetime, since: int | None = None) -> Commands | None:
         """Return the commands of people; None when there are no changes since change number `since`."""
@@ -250,63 +294,17 @@ class Store:
         steady: SteadyClockReading | None = None,
         recorded: Mapping[str, datetime | None] | None = None,
     ) -> CoverageUpdate:
-        """Update the daemon's row and the coverage of these accounts, and renew the lease.
-
-        See `daemon_row.update_last_seen` and `record_coverage.extend_coverage`.
-        """
+        """Update the daemon's row and the coverage of these accounts that it holds (`record_coverage`), and renew."""
         return await self._writer.run(_update_last_seen, at, steady, recorded or {})
 
-    async def prune(
-        self,
-        *,
-        samples_before: datetime | None = None,
-        minutes_before: datetime | None = None,
-        hours_before: datetime | None = None,
-        events_before: datetime | None = None,
-        failures_before: datetime | None = None,
-        attempts_before: datetime | None = None,
-        movements_before: datetime | None = None,
-        bars_before: datetime | None = None,
-        marks_until: datetime | None = None,
-    ) -> int:
-        """Delete rows older than the given moments, in steps so small that nothing waits long; return how many.
+    async def prune(self, **moments: datetime | None) -> int:
+        """Delete rows older than the given moments, and return how many; see `pruning.prune_rows`."""
+        return await pruning.prune_rows(self._writer, **moments)
 
-        Between two steps other processes have as much time for their own writes as the step took. Samples before
-        `minutes_before` and `hours_before` are downsampled, and marks of that beyond `marks_until` are set
-        back to it. Pages that this leaves unused are released.
-        """
-        steps: tuple[tuple[retention.Pruner, datetime | None], ...] = (
-            (retention.prune_samples, samples_before),
-            (retention.prune_events, events_before),
-            (retention.prune_failures, failures_before),
-            (retention.prune_attempts, attempts_before),
-            (retention.prune_presses, attempts_before),
-            (retention.prune_channel_messages, attempts_before),
-            (retention.prune_movements, movements_before),
-            (price_bars.prune_bars, bars_before),
-        )
-        total = 0
-        for pruner, before in steps:
-            while before is not None and (gone := await self._run_step(pruner, before)):
-                total += gone
-        if marks_until is not None:
-            await self._run_step(downsampling.reset_future_marks, marks_until)
-        coarse: tuple[tuple[CoarseResolution, datetime | None], ...] = (("1m", minutes_before), ("1h", hours_before))
-        for resolution, before in coarse:
-            is_done = before is None
-            while before is not None and not is_done:
-                step = await self._run_step(downsampling.downsample, resolution, before)
-                total, is_done = total + step.dropped, step.is_last
-        while await self._run_step(free_pages.release_free_pages):
-            pass
-        return total
-
-    async def _run_step(self, step: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run one step of many, then leave the database to other writers for as long as the step took."""
-        began_s = time.monotonic()
-        result = await self._writer.run(step, *args, **kwargs)
-        await asyncio.sleep(max(MIN_STEP_PAUSE_S, time.monotonic() - began_s))
-        return result
+    @property
+    def _shared_leases(self) -> AccountLeases:
+        assert self._access.leases is not None
+        return self._access.leases
 
     def _close(self) -> None:
         self._writer.close()
@@ -320,7 +318,9 @@ def _update_last_seen(
 ) -> CoverageUpdate:
     renew_lease(connection)
     daemon_row.update_last_seen(connection, at, steady)
-    return record_coverage.extend_coverage(connection, recorded, at)
+    held = held_accounts(connection)
+    own = {account: last for account, last in recorded.items() if held is None or account in held}
+    return record_coverage.extend_coverage(connection, own, at)
 
 
 def _new_writer(access: DatabaseAccess) -> Writer:

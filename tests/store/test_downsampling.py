@@ -24,9 +24,10 @@ from monitor.core.model.journal import JournalEntry, Sample
 from monitor.core.model.metric_values import SamplePoint
 from monitor.core.numbers.amounts import INFINITE
 from monitor.store.downsampling import BUCKET_MS, CoarseResolution, downsample
+from monitor.store.pruning import MIN_STEP_PAUSE_S
 from monitor.store.readers.history import read_history
 from monitor.store.schema import tables
-from monitor.store.store import MIN_STEP_PAUSE_S, Store
+from monitor.store.store import Store
 
 MIDNIGHT = datetime(2025, 10, 10, tzinfo=UTC)
 DAYS = 2

@@ -2,30 +2,48 @@
 
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Engine, event, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
 from monitor.errors import StoreError
 from monitor.store.db import connections as opening
 from monitor.store.db import session_names
+from monitor.store.db.account_leases import AccountLeases
 from monitor.store.db.lease import FileLease, ServerLease
 from monitor.store.db.lease_term import LeaseTerm
+
+_CREATION_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('margin-monitor/' || current_schema(), 0))"
 
 
 class DatabaseAccess:
     """One database as its writer connects to it. All methods may wait for the database, and raise StoreError."""
 
-    def __init__(self, url: URL, *, create: bool, exclusive: bool) -> None:
+    def __init__(self, url: URL, *, create: bool, exclusive: bool, by_account: bool = False) -> None:
+        """`exclusive`: it is held, as a whole or `by_account`. Raises StoreError for a file by account."""
         self.url = url
         self.path = opening.sqlite_path(url)
+        if by_account and self.path is not None:
+            raise StoreError(
+                "the accounts of a SQLite database can't be divided among daemons",
+                where="[storage] lease",
+                mend="leave it out, or give a PostgreSQL database in [storage] url",
+            )
         self._create = create
         self._file_lease = FileLease(self.path) if self.path is not None and exclusive else None
         name = session_names.new_session_name()
-        self._server_lease = ServerLease(opening.display_url(url), name) if self.path is None and exclusive else None
+        self._server_lease = (
+            ServerLease(opening.display_url(url), name, is_shared=by_account)
+            if self.path is None and exclusive
+            else None
+        )
         self._session_name = name if exclusive else session_names.PROGRAM_NAME
-        self.term = LeaseTerm(name, check=self._check_before_renewal) if exclusive else None
-        """The term of this process as the holder of the database; None for a program that writes beside a daemon."""
+        whole = exclusive and not by_account
+        self.term = LeaseTerm(name, check=self._check_before_renewal) if whole else None
+        """The term of this process as the holder of the database; None for a program that does not hold it alone."""
+
+        self.leases = AccountLeases(name, self._check_before_renewal) if exclusive and by_account else None
+        """The leases of single accounts; None for a program that holds the whole database, or none."""
 
         self._file_id: tuple[int, int] | None = None
         self.replacement_count = 0
@@ -61,12 +79,18 @@ class DatabaseAccess:
         opening.check_revision(connection, self.url)
         is_other_file = self._record_file_id()
         connection.rollback()
-        if (self.term is not None and self.term.take(connection)) or is_other_file:
+        if self._take_leases(connection) or is_other_file:
             self.replacement_count += 1
         self.connects += 1
-        if self.term is None:
+        if self._server_lease is None and self._file_lease is None:
             # Between two transactions of a program that writes beside a daemon the database may be upgraded.
             event.listen(connection, "begin", self._keep_revision)
+
+    def _take_leases(self, connection: Connection) -> bool:
+        """Return whether another daemon had the database meanwhile, or it is another one."""
+        if self.leases is not None:
+            return self.leases.resume(connection)
+        return self.term is not None and self.term.take(connection)
 
     def is_replaced(self) -> bool:
         """Return whether another file is now at the path of the open one."""
@@ -122,4 +146,8 @@ def _create_schema(connection: Connection) -> None:
 
     connection.rollback()
     with connection.begin():
-        upgrade_connection(connection)
+        if connection.dialect.name == "postgresql":
+            # Daemons that share the lease may all find it empty.
+            connection.execute(text(_CREATION_LOCK))
+        if opening.is_empty(connection):
+            upgrade_connection(connection)

@@ -14,7 +14,7 @@ from monitor.errors import StoreError, WrongDatabaseRevision
 from monitor.extras import missing_package_fix
 from monitor.store.db.server_sessions import create_server_engine
 
-SCHEMA_REVISION = "0030"
+SCHEMA_REVISION = "0031"
 """The newest migration: the only schema that this program reads and writes."""
 
 BUSY_TIMEOUT_S = 2

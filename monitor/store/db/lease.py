@@ -28,6 +28,7 @@ _TERMINATION_TIMEOUT_S = 2.0
 """Seconds that a terminated session is waited for: a busy server takes its time."""
 
 _LOCK = "pg_try_advisory_lock(hashtext('margin-monitor'), hashtext(current_schema()))"
+_SHARED_LOCK = _LOCK.replace("pg_try_advisory_lock(", "pg_try_advisory_lock_shared(")
 _LOCK_ROW = (
     "locktype = 'advisory' AND granted AND objsubid = 2 "
     "AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
@@ -35,9 +36,9 @@ _LOCK_ROW = (
     "AND objid::bigint = (hashtext(current_schema())::bigint & 4294967295)"
 )
 _COUNT_HELD = f"SELECT count(*) FROM pg_locks WHERE {_LOCK_ROW}"
-_HOLDER = (
-    f"SELECT pid, application_name FROM pg_stat_activity WHERE pid IN (SELECT pid FROM pg_locks WHERE {_LOCK_ROW})"
-)
+_HOLDING = f"SELECT pid FROM pg_locks WHERE {_LOCK_ROW}"
+_HOLDER = f"SELECT pid, application_name FROM pg_stat_activity WHERE pid IN ({_HOLDING})"
+_HELD_ALONE = f"{_HOLDING} AND mode = 'ExclusiveLock'"
 
 
 class FileLease:
@@ -105,9 +106,14 @@ class ServerLease:
     daemon, such as one whose connection was cut, is terminated by the next daemon.
     """
 
-    def __init__(self, display_url: str, name: str) -> None:
-        """`name` is that of the sessions of this holder, and of no other."""
+    def __init__(self, display_url: str, name: str, *, is_shared: bool = False) -> None:
+        """`name` is that of the sessions of this holder, and of no other.
+
+        `is_shared`: it excludes those alone that take the lease for themselves.
+        """
         self._display_url = display_url
+        self._is_shared = is_shared
+        self._lock = _SHARED_LOCK if is_shared else _LOCK
         self._name = name
         self._last_seen: datetime | None = None
         self._unseen_since = time.monotonic()
@@ -119,12 +125,12 @@ class ServerLease:
         Raises DaemonAlreadyRunning when another daemon holds it, StoreError if a dead session does.
         """
         deadline = time.monotonic() + _ACQUIRE_TIMEOUT_S
-        ended = False
-        while not (taken := connection.execute(text(f"SELECT {_LOCK}, pg_backend_pid()")).one())[0]:
-            if not ended and self._terminate_stale_session(connection):
-                ended, deadline = True, time.monotonic() + _TERMINATION_TIMEOUT_S
+        ended: frozenset[int] = frozenset()
+        while not (taken := connection.execute(text(f"SELECT {self._lock}, pg_backend_pid()")).one())[0]:
+            if not ended and (ended := self._terminate_stale_sessions(connection)):
+                deadline = time.monotonic() + _TERMINATION_TIMEOUT_S
             if time.monotonic() > deadline:
-                if ended:
+                if ended & frozenset(connection.execute(text(_HOLDING)).scalars()):
                     raise StoreError(
                         f"a dead session of margin-monitor still holds the database {self._display_url}",
                         mend="it was told to end; if it stays, end it on the server",
@@ -139,16 +145,29 @@ class ServerLease:
         if connection.execute(text("SELECT pg_backend_pid()")).scalar() != self._process:
             raise shared_session_error(self._display_url)
 
-    def _terminate_stale_session(self, connection: Connection) -> bool:
-        """Terminate the holder if it is a session without a daemon; return whether it was signalled."""
-        holder = connection.execute(text(_HOLDER)).one_or_none()
-        if holder is None or holder.pid == connection.execute(text("SELECT pg_backend_pid()")).scalar():
-            return False
-        is_own = holder.application_name == self._name
-        if not (is_own or session_names.is_process_gone(holder.application_name) or self._is_holder_silent(connection)):
-            return False
-        log.warning("lease.ghost session=%d of=%r", holder.pid, holder.application_name)
-        return bool(connection.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": holder.pid}).scalar())
+    def _terminate_stale_sessions(self, connection: Connection) -> frozenset[int]:
+        """Terminate the holders that are sessions without a daemon; return those that were signalled.
+
+        Only a holder that holds it alone may be found silent: of several, each shows its life elsewhere.
+        """
+        alone = frozenset(connection.execute(text(_HELD_ALONE)).scalars())
+        own = connection.execute(text("SELECT pg_backend_pid()")).scalar()
+        ended = set()
+        for holder in connection.execute(text(_HOLDER)).all():
+            if holder.pid == own or (self._is_shared and holder.pid not in alone):
+                continue
+            is_own = holder.application_name == self._name
+            is_watched = holder.pid in alone and not self._is_shared
+            if not (
+                is_own
+                or session_names.is_process_gone(holder.application_name)
+                or (is_watched and self._is_holder_silent(connection))
+            ):
+                continue
+            log.warning("lease.ghost session=%d of=%r", holder.pid, holder.application_name)
+            if connection.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": holder.pid}).scalar():
+                ended.add(holder.pid)
+        return frozenset(ended)
 
     def _is_holder_silent(self, connection: Connection) -> bool:
         """Return whether the holder has given no sign of life for so long that its daemon must be gone."""
@@ -176,12 +195,13 @@ def another_instance_error(display_url: str, pid: int | None, host: str = "") ->
 
 
 def _read_holder(connection: Connection) -> tuple[int | None, str]:
-    """Return the process and the machine of the daemon that holds the lease; None and "" where they can't be read."""
+    """Return the process and the machine of a daemon that holds the lease; None and "" where they can't be read."""
     known = tables.daemons
     with contextlib.suppress(DBAPIError), connection.begin_nested():
-        query = select(known.c.pid, known.c.host).join(tables.leases, tables.leases.c.holder == known.c.id)
-        if (found := connection.execute(query).first()) is not None:
-            return found.pid, found.host
+        names = [holder.application_name for holder in connection.execute(text(_HOLDER))]
+        for is_holder in (known.c.id.in_(names), known.c.id.in_(select(tables.leases.c.holder))):
+            if (found := connection.execute(select(known.c.pid, known.c.host).where(is_holder)).first()) is not None:
+                return found.pid, found.host
     return _read_last_daemon(connection)[0], ""
 
 

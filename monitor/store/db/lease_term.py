@@ -2,7 +2,9 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, func, select, text, update
 
@@ -32,6 +34,15 @@ _NOW_MS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class LeaseTaking:
+    """A lease as it was taken in a transaction that may not be durable yet. `wait_s` None: it was this holder's own."""
+
+    began_s: float
+    epoch: int
+    wait_s: float | None
+
+
 class LeaseTerm:
     """The term of one holder of the lease. Its connection takes and renews it; whoever sends an order asks it.
 
@@ -53,6 +64,7 @@ class LeaseTerm:
         self._check = check
         self.holder = holder
         self._account = account
+        self._item = "the database" if account == WHOLE_DATABASE else "the account"
         self._steady_s = steady_s
         self._sends_from_s = float("-inf")
         self._proved_at_s: float | None = None
@@ -64,28 +76,43 @@ class LeaseTerm:
 
     def take(self, connection: Connection) -> bool:
         """Take the lease, whose lock the connection holds; return whether another had it since this holder had it."""
+        with connection.begin():
+            taking = self.write_taking(connection)
+        connection.info["lease"] = self
+        return self.record_taking(taking)
+
+    def write_taking(self, connection: Connection) -> LeaseTaking:
+        """Take the lease in the connection's transaction; `record_taking` has to follow once that is durable."""
         began_s = self._steady_s()
         table = tables.leases
-        with connection.begin():
-            before = connection.execute(select(table).where(table.c.account == self._account).with_for_update()).first()
-            now = read_database_time(connection)
-            is_same = before is not None and (before.epoch, before.holder) == (self.epoch, self.holder)
-            epoch = self.epoch if is_same else self._next_epoch(connection)
-            assert epoch is not None
-            since = before.since if is_same and before is not None else now
-            row = {"account": self._account, "epoch": epoch, "holder": self.holder, "since": since, "renewed_at": now}
-            connection.execute(upsert(table, connection.dialect, ("account",)), row)
-        was_another = self.epoch is not None and not is_same
-        if not is_same:
-            wait_s = 0.0 if before is None else self._handover_s(connection, before, now)
-            self._sends_from_s = self._steady_s() + wait_s
-            log.info("lease.taken epoch=%d sends_in_s=%.1f", epoch, wait_s)
-        self.epoch = epoch
+        before = connection.execute(select(table).where(table.c.account == self._account).with_for_update()).first()
+        now = read_database_time(connection)
+        is_same = before is not None and (before.epoch, before.holder) == (self.epoch, self.holder)
+        epoch = self.epoch if is_same else self._next_epoch(connection)
+        assert epoch is not None
+        wait_s = None if is_same else self._handover_s(connection, now)
+        since = before.since if is_same and before is not None else now
+        row = {"account": self._account, "epoch": epoch, "holder": self.holder, "since": since, "renewed_at": now}
+        connection.execute(upsert(table, connection.dialect, ("account",)), row)
+        return LeaseTaking(began_s, epoch, wait_s)
+
+    def record_taking(self, taking: LeaseTaking) -> bool:
+        """Record a taking that is durable; return whether another had the lease since this holder had it."""
+        was_another = self.epoch is not None and taking.wait_s is not None
+        if taking.wait_s is not None:
+            self._sends_from_s = self._steady_s() + taking.wait_s
+            what = f"account={self._account} " if self._account != WHOLE_DATABASE else ""
+            log.info("lease.taken %sepoch=%d sends_in_s=%.1f", what, taking.epoch, taking.wait_s)
+        self.epoch = taking.epoch
         if self.loaded_epoch is None:
-            self.loaded_epoch = epoch
-        self._proved_at_s = began_s
-        connection.info["lease"] = self
+            self.loaded_epoch = taking.epoch
+        self._proved_at_s = taking.began_s
         return was_another
+
+    def is_recorded(self, connection: Connection) -> bool:
+        """Return whether the database has the lease as this holder last took it; its row is locked from then on."""
+        found = select(tables.leases.c.epoch).where(self._own_row).with_for_update()
+        return connection.execute(found).first() is not None
 
     def renew(self, connection: Connection) -> None:
         """Renew the lease in the connection's transaction, which proves it once the transaction is durable.
@@ -98,18 +125,22 @@ class LeaseTerm:
         if connection.execute(renewed).rowcount == 1:
             connection.info["lease_proof"] = began_s
         elif self._proved_at_s is not None:
-            self._proved_at_s = None
+            self.end()
             log.error("lease.lost epoch=%s why='another daemon took it'", self.epoch)
 
     def give_back(self, connection: Connection) -> None:
         """Give the lease back: nothing more is sent here, and the next holder may send at once."""
-        self._proved_at_s = None
+        self.end()
         given = update(tables.leases).where(self._own_row)
         connection.execute(given.values(holder=None, renewed_at=read_database_time(connection)))
 
     def record_proof(self, proved_at_s: float) -> None:
         """Record that a renewal that began at that steady moment is durable."""
         self._proved_at_s = proved_at_s
+
+    def end(self) -> None:
+        """End the term: nothing more is sent under it."""
+        self._proved_at_s = None
 
     @property
     def is_held(self) -> bool:
@@ -128,14 +159,14 @@ class LeaseTerm:
     def find_objection(self) -> Withheld | None:
         """Return why this holder must not send an order at this moment; None if it may."""
         if self.loaded_epoch != self.epoch:
-            return Withheld("another daemon held the database since it was decided")
+            return Withheld(f"another daemon held {self._item} since it was decided")
         if self._proved_at_s is None:
-            return Withheld("this daemon does not hold the database any more")
+            return Withheld(f"this daemon does not hold {self._item} any more")
         age_s = self._steady_s() - self._proved_at_s
         if age_s > MAX_PROOF_AGE_S:
-            return Withheld(f"the lease of the database was last proved {int(age_s)} s ago", by_limit=True)
+            return Withheld(f"the lease of {self._item} was last proved {int(age_s)} s ago", by_limit=True)
         if self.sends_in_s:
-            return Withheld("the daemon that held the database before may still be sending")
+            return Withheld(f"the daemon that held {self._item} before may still be sending")
         return None
 
     @property
@@ -149,17 +180,27 @@ class LeaseTerm:
         highest: int | None = connection.execute(select(func.max(tables.leases.c.epoch))).scalar()
         return 1 + max(highest or 0, self.epoch or 0)
 
-    def _handover_s(self, connection: Connection, before: Row[tuple[object, ...]], now: datetime) -> float:
-        """Return the seconds in which the holder before may still send: none if it gave back or its process ended.
+    def _handover_s(self, connection: Connection, now: datetime) -> float:
+        """Return the seconds in which a holder before may still send: none if it gave back or its process ended.
 
-        The lock of a file ends with the process only.
+        That may be one of the whole database or, where this is taken whole, one of an account. The lock of a file ends
+        with the process only.
         """
-        if connection.dialect.name == "sqlite" or before.holder in (None, self.holder):
+        if connection.dialect.name == "sqlite":
             return 0.0
-        if session_names.is_process_gone(before.holder):
-            return 0.0
-        since_s: float = (now - before.renewed_at).total_seconds()
-        return min(HANDOVER_S, max(0.0, HANDOVER_S - since_s))
+        table = tables.leases
+        earlier = select(table).where(table.c.holder != self.holder)
+        if self._account != WHOLE_DATABASE:
+            earlier = earlier.where(table.c.account.in_((self._account, WHOLE_DATABASE)))
+        return max((_remaining_s(row, now) for row in connection.execute(earlier).all()), default=0.0)
+
+
+def _remaining_s(before: Row[Any], now: datetime) -> float:
+    """Return the seconds in which the holder of that row may still send."""
+    since_s: float = (now - before.renewed_at).total_seconds()
+    if since_s >= HANDOVER_S or session_names.is_process_gone(before.holder):
+        return 0.0
+    return min(HANDOVER_S, HANDOVER_S - since_s)
 
 
 def read_database_time(connection: Connection) -> datetime:
@@ -176,48 +217,3 @@ def outdate_claims(connection: Connection) -> None:
     highest: int | None = connection.execute(select(func.max(tables.leases.c.epoch))).scalar()
     if highest is not None:
         connection.execute(update(tables.leases).values(epoch=highest + 1))
-
-
-def renew_lease(connection: Connection) -> None:
-    """Renew the lease of this connection; nothing for a connection without one, such as a command's."""
-    term = _term_of(connection)
-    if term is not None:
-        term.renew(connection)
-
-
-def give_lease_back(connection: Connection) -> None:
-    """Give back the lease of this connection, if it has one."""
-    term = _term_of(connection)
-    if term is not None:
-        term.give_back(connection)
-
-
-def record_proof(connection: Connection) -> None:
-    """Record the renewal of the connection's lease, if there was one, now that its transaction is durable."""
-    proved_at_s = connection.info.pop("lease_proof", None)
-    term = _term_of(connection)
-    if term is not None and proved_at_s is not None:
-        term.record_proof(proved_at_s)
-
-
-def holder_name(connection: Connection) -> str | None:
-    """Return the name under which this connection holds the lease; None for a command's."""
-    term = _term_of(connection)
-    return None if term is None else term.holder
-
-
-def written_epoch(connection: Connection) -> int | None:
-    """Return the epoch under which this connection writes; None for a command's."""
-    term = _term_of(connection)
-    return None if term is None else term.epoch
-
-
-def claiming_epoch(connection: Connection) -> int | None:
-    """Return the epoch under which this connection's daemon decides; None for a command's."""
-    term = _term_of(connection)
-    return None if term is None else term.loaded_epoch
-
-
-def _term_of(connection: Connection) -> LeaseTerm | None:
-    found: LeaseTerm | None = connection.info.get("lease")
-    return found

@@ -15,6 +15,10 @@ _UNIT_ERRORS = (IntegrityError, DataError, ProgrammingError)
 _UNUSABLE = (PoolSharesSessions, WrongDatabaseRevision)
 """Errors after which nothing more may be written on the connection."""
 
+_DEADLOCK = "40P01"
+MAX_TRIES = 3
+"""Most tries of a transaction that the server undid since another program's and it waited for each other."""
+
 
 @dataclass(slots=True)
 class QueuedUnit:
@@ -46,6 +50,25 @@ class UnitFailed(Exception):
         super().__init__(str(cause))
         self.job = job
         self.cause = cause
+
+
+def run_transaction(connection: Connection, jobs: list[QueuedUnit]) -> None:
+    """Run the units in one transaction; once more where the server undid it for a deadlock with another program.
+
+    Raises what concerns all of them, and UnitFailed for a single one.
+    """
+    for left in reversed(range(MAX_TRIES)):
+        try:
+            with connection.begin():
+                for job in jobs:
+                    run_unit(connection, job, alone=len(jobs) == 1)
+            return
+        except DBAPIError as error:
+            if not left or getattr(error.orig, "sqlstate", None) != _DEADLOCK:
+                raise
+            clear_cache(connection)
+            for job in jobs:
+                job.result = job.error = None
 
 
 def run_unit(connection: Connection, job: QueuedUnit, *, alone: bool) -> None:
@@ -112,3 +135,4 @@ def clear_cache(connection: Connection) -> None:
     """Drop what the units left on this connection: part of it may have been rolled back."""
     connection.info.pop("series", None)
     connection.info.pop("lease_proof", None)
+    connection.info.pop("leases_taken", None)

@@ -14,10 +14,10 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from monitor.errors import StoreError
+from monitor.store.db.connection_leases import give_lease_back, record_proof
 from monitor.store.db.connections import BUSY_TIMEOUT_S
-from monitor.store.db.lease_term import give_lease_back, record_proof
 from monitor.store.db.open_connections import OpenConnections
-from monitor.store.db.units_of_work import QueuedUnit, UnitFailed, resolve_jobs, run_unit
+from monitor.store.db.units_of_work import QueuedUnit, UnitFailed, resolve_jobs, run_transaction
 
 log = logging.getLogger(__name__)
 
@@ -236,9 +236,7 @@ class Writer:
             return
         try:
             connection = self._connect()
-            with connection.begin():
-                for job in wanted:
-                    run_unit(connection, job, alone=len(wanted) == 1)
+            run_transaction(connection, wanted)
             record_proof(connection)
         except UnitFailed as undone:
             undone.job.error = undone.cause

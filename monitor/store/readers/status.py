@@ -4,17 +4,19 @@ from sqlalchemy import Connection, select
 
 from monitor.records.status import LiveDocumentRow, StatusRows
 from monitor.store.commands_in_force import is_paused, read_rule_stops
+from monitor.store.readers.holders import read_holders
 from monitor.store.schema import tables
 from monitor.store.writes.daemon_row import read_daemon
 
 
 def read_status_rows(connection: Connection) -> StatusRows:
-    """Return the daemon's row, the pause, the newest document of every account by name, and the rule stops."""
+    """Return the daemon's row, the pause, every account's newest document by name, the rule stops, and the holders."""
     return StatusRows(
         read_daemon(connection),
         is_paused(connection),
         read_live_documents(connection),
         read_rule_stops(connection),
+        read_holders(connection),
     )
 
 

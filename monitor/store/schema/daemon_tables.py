@@ -34,6 +34,7 @@ daemons = Table(
     Column("version", Text, nullable=False),
     Column("since", TimestampType, nullable=False),
     Column("seen_at", TimestampType, nullable=False),
+    Column("lease", Text, nullable=False, server_default="database"),
 )
 
 leases = Table(

@@ -175,6 +175,7 @@ def delivery_from_row(row: DbRow) -> Delivery:
     """Return the delivery of a row of `deliveries`."""
     values: dict[str, Any] = {**row}
     values.pop("epoch")
+    values.pop("account")
     reason = values.pop("reason")
     return Delivery(
         reason=reason if reason in ("notice", "drill") else NotificationReason(reason),

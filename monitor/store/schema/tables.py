@@ -213,6 +213,7 @@ deliveries = Table(
     Column("drill", Id),
     Column("intent", Id),
     Column("epoch", BigInteger),
+    Column("account", Text),
     CheckConstraint("state IN ('queued', 'sent', 'failed', 'expired')", name="ck_deliveries_state"),
     Index("ix_deliveries_alert", "alert"),
     partial_index(
@@ -260,6 +261,8 @@ control = Table(
     Column("paused_by", Text),
     Column("paused_at", TimestampType),
     Column("numbers_from", Id, nullable=False, server_default="1"),
+    Column("alert_ids_from", Id, nullable=False, server_default="1"),
+    Column("intent_ids_from", Id, nullable=False, server_default="1"),
     CheckConstraint("id = 1", name="ck_control_one_row"),
 )
 

@@ -155,7 +155,7 @@ def resolve_intent(
     from monitor.core.settlement.transitions import settle_by_person
 
     moved = settle_by_person(found, outcome, by, comment, at)
-    if not journal.record_step_with_notices(
+    if not journal.record_step_of_person(
         connection, moved.intent, moved.step, intent_notices([moved.intent], channels, at)
     ):
         raise CommandRefused(f"intent {intent} has just been settled otherwise")

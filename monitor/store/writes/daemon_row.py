@@ -8,7 +8,9 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from monitor.clock import Clock, SteadyClockReading, SystemClock
 from monitor.records.status import DaemonRow
 from monitor.store.db import lease
-from monitor.store.db.lease_term import WHOLE_DATABASE, holder_name, read_database_time
+from monitor.store.db.account_leases import LEADER, SHARED
+from monitor.store.db.connection_leases import held_accounts, holder_name, is_leader
+from monitor.store.db.lease_term import WHOLE_DATABASE, read_database_time
 from monitor.store.db.prepared_statements import upsert
 from monitor.store.schema import tables
 
@@ -22,21 +24,28 @@ DAEMONS_KEPT = timedelta(days=7)
 def register_daemon(
     connection: Connection, pid: int, since: datetime, version: str, steady: SteadyClockReading | None = None
 ) -> None:
-    """Save this daemon's row; the run of the previous daemon is kept."""
+    """Save this daemon's row; the run of the previous daemon is kept.
+
+    Of several daemons, the one alone that does what is done once a database has that row, and registers again when it
+    becomes that.
+    """
+    _register_holder(connection, pid, version)
+    if not is_leader(connection):
+        return
     table = tables.daemon
     before = select(table.c.since, table.c.seen_at, table.c.version)
     connection.execute(insert(tables.runs).from_select(["since", "until", "version"], before))
     row = {"id": 1, "pid": pid, "since": since, "version": version, "seen_at": since}
     row |= _steady_columns(steady)
     connection.execute(upsert(tables.daemon, connection.dialect, ("id",)), row)
-    _register_holder(connection, pid, version)
 
 
 def update_last_seen(connection: Connection, at: datetime, steady: SteadyClockReading | None = None) -> None:
     """Save a sign of life. `steady` is the reading of the machine's steady clock at that moment."""
-    connection.execute(
-        update(tables.daemon).where(tables.daemon.c.id == 1).values(seen_at=at, **_steady_columns(steady))
-    )
+    if is_leader(connection):
+        connection.execute(
+            update(tables.daemon).where(tables.daemon.c.id == 1).values(seen_at=at, **_steady_columns(steady))
+        )
     if (holder := holder_name(connection)) is not None:
         table = tables.daemons
         seen = update(table).where(table.c.id == holder)
@@ -111,14 +120,16 @@ def _register_holder(connection: Connection, pid: int, version: str) -> None:
     now = read_database_time(connection)
     connection.execute(delete(table).where(table.c.seen_at < now - DAEMONS_KEPT))
     row = {"id": holder, "host": os.uname().nodename, "pid": pid, "version": version, "since": now, "seen_at": now}
+    row["lease"] = "database" if held_accounts(connection) is None else SHARED
     connection.execute(upsert(table, connection.dialect, ("id",)), row)
 
 
 def _read_holders_host(connection: Connection) -> str | None:
-    """Return the machine of the daemon that holds the database; None while nobody does."""
+    """Return the machine of the daemon that holds the database, or does what is done once in it; None without one."""
     daemons, leases = tables.daemons, tables.leases
-    wanted = select(daemons.c.host).join(leases, leases.c.holder == daemons.c.id)
-    host: str | None = connection.execute(wanted.where(leases.c.account == WHOLE_DATABASE)).scalar()
+    wanted = select(daemons.c.host).select_from(leases).outerjoin(daemons, leases.c.holder == daemons.c.id)
+    wanted = wanted.where(leases.c.account.in_((WHOLE_DATABASE, LEADER)))
+    host: str | None = connection.execute(wanted.order_by(leases.c.epoch.desc()).limit(1)).scalar()
     return host
 
 

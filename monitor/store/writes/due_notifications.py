@@ -1,6 +1,6 @@
 """Notifications due for a channel, with everything that decides on sending them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -43,14 +43,23 @@ class ChannelDue:
 
 
 def read_channel_due(
-    connection: Connection, channel: str, now: datetime, started_at: datetime, limit: int, *, is_limited: bool
+    connection: Connection,
+    channel: str,
+    now: datetime,
+    started_at: datetime,
+    limit: int,
+    *,
+    is_limited: bool,
+    accounts: Collection[str] | None = None,
+    is_leader: bool = True,
 ) -> ChannelDue:
     """Return at most `limit` due deliveries.
 
-    Deliveries from before `started_at` may have been attempted; see `read_attempted_alerts`.
+    Deliveries from before `started_at` may have been attempted; see `read_attempted_alerts`. `accounts` and `is_leader`
+    as in `read_due_deliveries`: None for a daemon that holds the whole database.
     """
-    queued = read_due_deliveries(connection, channel, now, limit)
-    next_at = read_next_due_at(connection, channel, now)
+    queued = read_due_deliveries(connection, channel, now, limit, accounts, is_leader=is_leader)
+    next_at = read_next_due_at(connection, channel, now, accounts, is_leader=is_leader)
     if not queued:
         return ChannelDue((), next_at)
     numbers = frozenset(delivery.alert for delivery in queued if delivery.alert is not None)

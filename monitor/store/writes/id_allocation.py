@@ -17,6 +17,10 @@ FIRST_UNRECORDED_ALERT_ID = 1_000_000_000
 """Alerts begun while no database was known have ids from here on."""
 
 
+ID_BLOCK_SIZE = 1000
+"""Ids that a daemon reserves at a time where several share the database."""
+
+
 def lowest_free_id(connection: Connection, now: datetime) -> int:
     """Return the lowest id that may be given now, whatever rows there are."""
     kept = connection.execute(select(tables.control.c.numbers_from)).scalar()

@@ -1,11 +1,11 @@
 """Intents in the database: compare-and-set claims, and every step appended."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, Connection, func, insert, literal, or_, select, true, update
 from sqlalchemy.exc import IntegrityError
 
 from monitor.core.model.intent import (
@@ -21,7 +21,7 @@ from monitor.core.model.order import Reduce
 from monitor.core.settlement.transitions import is_abandoned
 from monitor.errors import LeaseOutdated, StoreError
 from monitor.store import commands_in_force
-from monitor.store.db.lease_term import claiming_epoch, renew_lease, written_epoch
+from monitor.store.db.connection_leases import claiming_epoch, renew_lease, require_account, written_epoch
 from monitor.store.schema import tables
 from monitor.store.schema.columns import TimestampType
 from monitor.store.schema.row_mapping import intent_from_row, row_from_intent
@@ -87,9 +87,10 @@ def claim(connection: Connection, intent: Intent, at: datetime, note: str = "") 
     The amount of `intent`, sized at the last moment, its `*_before` figures and its `submitted_at` (default: `at`) are
     recorded with it. False as well while actions are paused, those of its rule are stopped, or another intent of the
     same account, scope, kind and asset is in flight. Raises LeaseOutdated, and nothing is written, where another daemon
-    has held the lease since this one's memory was loaded.
+    has held the lease since this one's memory was loaded, and StoreRefused where it does not hold the account.
     """
     renew_lease(connection)
+    require_account(connection, intent.account)
     paused = select(tables.control.c.paused).where(tables.control.c.id == 1).scalar_subquery()
     if connection.execute(select(paused)).scalar():
         return False
@@ -97,7 +98,7 @@ def claim(connection: Connection, intent: Intent, at: datetime, note: str = "") 
         return False
     taken = replace(intent, state=IntentState.SUBMITTING, submitted_at=intent.submitted_at or at)
     step = IntentStep(intent.id, IntentState.PLANNED, IntentState.SUBMITTING, at, note)
-    return record_step(connection, taken, step, claiming_epoch(connection))
+    return record_step(connection, taken, step, claiming_epoch(connection, intent.account))
 
 
 def record_step(connection: Connection, intent: Intent, step: IntentStep, epoch: int | None = None) -> bool:
@@ -114,7 +115,7 @@ def record_step(connection: Connection, intent: Intent, step: IntentStep, epoch:
         with connection.begin_nested():
             if not _apply_step(connection, intent, step):
                 return False
-            append(connection, step, epoch)
+            append(connection, step, intent.account, epoch)
     except IntegrityError as error:
         if _EPOCH_REFUSAL in str(error.orig):
             raise LeaseOutdated("another daemon has taken the database over since it was decided") from error
@@ -151,13 +152,16 @@ def record_approval_request(connection: Connection, intent: int, at: datetime) -
     return moved.rowcount == 1
 
 
-def mark_interrupted(connection: Connection, now: datetime) -> tuple[Intent, ...]:
-    """Mark the intents that were being sent when the daemon ended as UNCERTAIN and return them.
+def mark_interrupted(
+    connection: Connection, now: datetime, accounts: Collection[str] | None = None
+) -> tuple[Intent, ...]:
+    """Mark the intents that were being sent when the daemon ended as UNCERTAIN and return them; optionally of accounts.
 
     Intents that a person's command is sending at this moment are left to it.
     """
     table = tables.intents
-    rows = connection.execute(select(table).where(table.c.state == IntentState.SUBMITTING).order_by(table.c.id))
+    sending = select(table).where(table.c.state == IntentState.SUBMITTING, _is_of(accounts))
+    rows = connection.execute(sending.order_by(table.c.id))
     found = []
     for row in rows.mappings().all():
         sent = intent_from_row(row)
@@ -172,15 +176,19 @@ def mark_interrupted(connection: Connection, now: datetime) -> tuple[Intent, ...
     return tuple(found)
 
 
-def expire_restored(connection: Connection, now: datetime) -> tuple[Intent, ...]:
+def expire_restored(
+    connection: Connection, now: datetime, accounts: Collection[str] | None = None
+) -> tuple[Intent, ...]:
     """End the intents that a restored backup has as not sent yet, and return them: they may have been sent since.
 
     A restore lets ids begin above all that were given before it. Manual intents are sent by their command alone.
+    `accounts` None: of all.
     """
     table = tables.intents
     kept = select(tables.control.c.numbers_from).scalar_subquery()
     unsent = table.c.state.in_([IntentState.PROPOSED, IntentState.PLANNED])
-    rows = connection.execute(select(table).where(unsent, table.c.id < kept).order_by(table.c.id)).mappings().all()
+    wanted = select(table).where(unsent, table.c.id < kept, _is_of(accounts)).order_by(table.c.id)
+    rows = connection.execute(wanted).mappings().all()
     expired = []
     for row in rows:
         restored = intent_from_row(row)
@@ -206,6 +214,10 @@ def find_intent(connection: Connection, intent: int) -> Intent | None:
     """Return the intent as it is now; None if there is none with that id."""
     row = connection.execute(select(tables.intents).where(tables.intents.c.id == intent)).mappings().first()
     return None if row is None else intent_from_row(row)
+
+
+def _is_of(accounts: Collection[str] | None) -> ColumnElement[bool]:
+    return true() if accounts is None else tables.intents.c.account.in_(accounts)
 
 
 def _select_recent(connection: Connection, wanted: ColumnElement[bool], now: datetime) -> tuple[Intent, ...]:
@@ -238,10 +250,10 @@ def _write_intent(connection: Connection, intent: Intent, steps: list[IntentStep
     if steps[0].from_state is None:
         born = steps.pop(0)
         insert_intent(connection, replace(intent, state=born.to_state))
-        append(connection, born)
+        append(connection, born, intent.account)
     for step in steps:
         _apply_step_or_raise(connection, replace(intent, state=step.to_state), step)
-        append(connection, step)
+        append(connection, step, intent.account)
 
 
 def _apply_step_or_raise(connection: Connection, intent: Intent, step: IntentStep) -> None:
@@ -270,11 +282,13 @@ def _apply_step(connection: Connection, intent: Intent, step: IntentStep) -> boo
 
 def insert_intent(connection: Connection, intent: Intent) -> None:
     """Insert a new intent, which is born by the step that has to follow."""
-    connection.execute(insert(tables.intents), {**row_from_intent(intent), "epoch": written_epoch(connection)})
+    connection.execute(
+        insert(tables.intents), {**row_from_intent(intent), "epoch": written_epoch(connection, intent.account)}
+    )
 
 
-def append(connection: Connection, step: IntentStep, epoch: int | None = None) -> None:
-    """Append the step to the intent's transitions, which changes its state, and to the audit trail."""
+def append(connection: Connection, step: IntentStep, account: str, epoch: int | None = None) -> None:
+    """Append the step to the transitions of an intent of `account`, which changes its state, and to the audit trail."""
     table = tables.intent_transitions
     last = connection.execute(select(func.max(table.c.seq)).where(table.c.intent == step.intent)).scalar()
     row = {
@@ -284,7 +298,7 @@ def append(connection: Connection, step: IntentStep, epoch: int | None = None) -
         "to_state": step.to_state,
         "at": step.at,
         "note": step.note,
-        "epoch": written_epoch(connection) if epoch is None else epoch,
+        "epoch": written_epoch(connection, account) if epoch is None else epoch,
     }
     connection.execute(insert(table), row)
     audit.append_step(connection, step)

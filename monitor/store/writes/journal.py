@@ -1,6 +1,6 @@
 """Journal entries of steps, each written in one transaction or not at all."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,6 +15,7 @@ from monitor.core.notifications.outbox import Delivery
 from monitor.core.settlement.notices import intent_notices
 from monitor.errors import StoreError
 from monitor.store import lost_steps
+from monitor.store.db.connection_leases import held_accounts, home_account, require_account
 from monitor.store.db.prepared_statements import prepare_insert, prepare_upsert, upsert
 from monitor.store.schema import tables
 from monitor.store.schema.row_mapping import row_from_alert
@@ -62,7 +63,11 @@ class CommitResult:
 
 
 def commit(connection: Connection, entry: JournalEntry) -> CommitResult:
-    """Write the whole entry. Raises StoreError when the database refuses a part of it: then nothing is written."""
+    """Write the whole entry. Raises StoreError when the database refuses a part of it: then nothing is written.
+
+    It is refused as well where this daemon shares the accounts with others and does not hold the entry's.
+    """
+    require_account(connection, entry.account)
     _write_events(connection, entry.account, entry.events)
     _write_failures(connection, entry.account, entry.failures)
     _write_samples(connection, entry.account, entry.samples)
@@ -78,8 +83,8 @@ def commit(connection: Connection, entry: JournalEntry) -> CommitResult:
         set_paused(connection, True, entry.paused_by, entry.at)
     record_rows.write_coverage(connection, entry.account, entry.gap_movements, entry.known_until)
     deliveries = (
-        *_enqueue_notifications(connection, entry.notifications),
-        *_enqueue_notices(connection, entry.notices),
+        *_enqueue_notifications(connection, entry.notifications, entry.account),
+        *_enqueue_notices(connection, entry.notices, entry.account),
     )
     if entry.live is not None:
         row = {"account": entry.account, "at": entry.at, "document": entry.live}
@@ -106,13 +111,13 @@ def record_step_with_notices(
     notices: tuple[Notice, ...] = (),
     stop: StopCause | None = None,
 ) -> bool:
-    """Record a step of an intent and queue its notices; see `intents.record_step`.
+    """Record a step of an intent of an account that the daemon holds, and queue its notices.
 
-    `stop`: why the step stops the actions of the intent's rule.
+    See `intents.record_step`. `stop`: why the step stops the actions of the intent's rule.
     """
-    taken = intents.record_step(connection, intent, step)
+    require_account(connection, intent.account)
+    taken = record_step_of_person(connection, intent, step, notices)
     if taken:
-        _enqueue_notices(connection, notices)
         if stop is not None:
             rule_stops.stop_rule(connection, intent, stop, step.at)
         elif intent.awaits_judgement:
@@ -120,13 +125,24 @@ def record_step_with_notices(
     return taken
 
 
+def record_step_of_person(
+    connection: Connection, intent: Intent, step: IntentStep, notices: tuple[Notice, ...]
+) -> bool:
+    """Record a step that a person ordered, whichever daemon holds the account, and queue its notices."""
+    taken = intents.record_step(connection, intent, step)
+    if taken:
+        _enqueue_notices(connection, notices, intent.account)
+    return taken
+
+
 def record_loss_judgement(
     connection: Connection, intent: Intent, at: datetime, notices: tuple[Notice, ...], stop: StopCause | None
 ) -> bool:
     """Record the judgement of an order and queue its notices; return whether the order awaited it."""
+    require_account(connection, intent.account)
     if not intents.mark_loss_judged(connection, intent.id, at):
         return False
-    _enqueue_notices(connection, notices)
+    _enqueue_notices(connection, notices, intent.account)
     bump_change_counter(connection)
     if stop is not None:
         rule_stops.stop_rule(connection, intent, stop, at)
@@ -140,33 +156,45 @@ def restore_lost_steps(
     notices: Callable[[Sequence[Intent]], Sequence[Notice]],
     stop: StopCause | None = None,
 ) -> tuple[int, ...]:
-    """Record once more the lost steps of sent intents; return their ids.
+    """Record once more the lost steps of sent intents of one account; return their ids.
 
     `notices` returns the notices of these intents. `stop`: why the first one stops the actions of its rule.
     """
+    for account in {intent.account for intent in known}:
+        require_account(connection, account)
     lost = tuple(intent for intent in known if lost_steps.restore_intent_steps(connection, intent, now))
     if lost:
-        _enqueue_notices(connection, notices(lost))
+        _enqueue_notices(connection, notices(lost), lost[0].account)
     if stop is not None and known[0] in lost:
         rule_stops.stop_rule(connection, known[0], stop, now)
     return tuple(intent.id for intent in lost)
 
 
-def recover_interrupted(connection: Connection, now: datetime, channels: tuple[str, ...] = ()) -> tuple[Intent, ...]:
+def recover_interrupted(
+    connection: Connection,
+    now: datetime,
+    channels: tuple[str, ...] = (),
+    accounts: Collection[str] | None = None,
+) -> tuple[Intent, ...]:
     """Mark the intents that were being sent when the daemon ended as UNCERTAIN, with notices to `channels`.
 
-    What a restored backup has as not sent yet ends, too: its alert may call for it anew.
+    What a restored backup has as not sent yet ends, too: its alert may call for it anew. `accounts` None: those of all
+    that this connection holds.
     """
-    found = intents.mark_interrupted(connection, now)
-    _enqueue_notices(connection, intent_notices(found, channels, now))
-    intents.expire_restored(connection, now)
+    wanted = held_accounts(connection) if accounts is None else accounts
+    for account in accounts or ():
+        require_account(connection, account)
+    found = intents.mark_interrupted(connection, now, wanted)
+    for intent in found:
+        _enqueue_notices(connection, intent_notices((intent,), channels, now), intent.account)
+    intents.expire_restored(connection, now, wanted)
     return found
 
 
 def pause_with_notices(connection: Connection, by: str, notices: Sequence[Notice], at: datetime) -> None:
     """Pause all actions, and queue the notices of it."""
     set_paused(connection, True, by, at)
-    _enqueue_notices(connection, notices)
+    _enqueue_notices(connection, notices, home_account(connection))
 
 
 def _write_events(connection: Connection, account: str, events: tuple[StreamEvent, ...]) -> None:
@@ -239,7 +267,7 @@ def _write_transitions(connection: Connection, transitions: tuple[AlertTransitio
     prepare_insert(tables.alert_transitions, TRANSITION_COLUMNS, connection.dialect).run(connection, rows)
 
 
-def _enqueue_notices(connection: Connection, notices: Iterable[Notice]) -> tuple[Delivery, ...]:
+def _enqueue_notices(connection: Connection, notices: Iterable[Notice], account: str | None) -> tuple[Delivery, ...]:
     return tuple(
         outbox.enqueue(
             connection,
@@ -254,13 +282,16 @@ def _enqueue_notices(connection: Connection, notices: Iterable[Notice]) -> tuple
                 text=notice.text,
                 intent=notice.intent,
             ),
+            account,
         )
         for notice in notices
         for channel in notice.channels
     )
 
 
-def _enqueue_notifications(connection: Connection, notifications: tuple[Notification, ...]) -> tuple[Delivery, ...]:
+def _enqueue_notifications(
+    connection: Connection, notifications: tuple[Notification, ...], account: str
+) -> tuple[Delivery, ...]:
     return tuple(
         outbox.enqueue(
             connection,
@@ -273,6 +304,7 @@ def _enqueue_notifications(connection: Connection, notifications: tuple[Notifica
                 created_at=notification.at,
                 next_at=notification.at,
             ),
+            account,
         )
         for notification in notifications
         for channel in notification.channels

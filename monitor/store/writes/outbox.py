@@ -1,10 +1,10 @@
 """The outbox: queued deliveries, their attempts, and what each channel was last notified of."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, true, update
 
 from monitor.core.model.alert import AlertKey, AlertState
 from monitor.core.notifications.outbox import (
@@ -16,7 +16,7 @@ from monitor.core.notifications.outbox import (
     LastNotified,
     NotifiedAlert,
 )
-from monitor.store.db.lease_term import written_epoch
+from monitor.store.db.connection_leases import held_accounts, home_account, is_leader, written_epoch
 from monitor.store.db.prepared_statements import prepare_insert_returning_id, upsert
 from monitor.store.schema import tables
 from monitor.store.schema.row_mapping import delivery_from_row, last_notified_from_row
@@ -27,8 +27,11 @@ from monitor.store.writes.replies import channel_messages
 _QUEUED = tables.deliveries.c.state == DeliveryState.QUEUED
 
 
-def enqueue(connection: Connection, delivery: Delivery) -> Delivery:
-    """Queue the delivery and return it with the id that it got. Its own id does not matter."""
+def enqueue(connection: Connection, delivery: Delivery, account: str | None) -> Delivery:
+    """Queue the delivery and return it with the id that it got. Its own id does not matter.
+
+    The daemon that holds `account` sends it; None: the one that does what is done once a database.
+    """
     row = {
         "channel": delivery.channel,
         "alert": delivery.alert,
@@ -43,7 +46,8 @@ def enqueue(connection: Connection, delivery: Delivery) -> Delivery:
         "text": delivery.text,
         "drill": delivery.drill,
         "intent": delivery.intent,
-        "epoch": written_epoch(connection),
+        "epoch": written_epoch(connection, account),
+        "account": account,
     }
     return replace(
         delivery,
@@ -67,12 +71,12 @@ def enqueue_once(connection: Connection, delivery: Delivery) -> Delivery | None:
         table.c.text == delivery.text,
     )
     known = connection.execute(select(table.c.id).where(*same).limit(1)).scalar()
-    return enqueue(connection, delivery) if known is None else None
+    return enqueue(connection, delivery, _find_account(connection, delivery)) if known is None else None
 
 
 def enqueue_all(connection: Connection, deliveries: Iterable[Delivery]) -> tuple[Delivery, ...]:
-    """Queue the deliveries, all or none, and return them with their ids."""
-    return tuple(enqueue(connection, delivery) for delivery in deliveries)
+    """Queue deliveries of the daemon itself, all or none, and return them with their ids."""
+    return tuple(enqueue(connection, delivery, home_account(connection)) for delivery in deliveries)
 
 
 def read_drill_deliveries(connection: Connection, drill: int) -> tuple[Delivery, ...]:
@@ -82,22 +86,45 @@ def read_drill_deliveries(connection: Connection, drill: int) -> tuple[Delivery,
     return tuple(delivery_from_row(row) for row in rows.mappings())
 
 
-def read_due_deliveries(connection: Connection, channel: str, now: datetime, limit: int = 100) -> tuple[Delivery, ...]:
-    """Return the channel's due deliveries, oldest first."""
+def read_due_deliveries(
+    connection: Connection,
+    channel: str,
+    now: datetime,
+    limit: int = 100,
+    accounts: Collection[str] | None = None,
+    *,
+    is_leader: bool = True,
+) -> tuple[Delivery, ...]:
+    """Return the channel's due deliveries, oldest first.
+
+    `accounts`: those alone that a daemon with these accounts sends, one of which also sends what belongs to none.
+    """
     table = tables.deliveries
     rows = connection.execute(
         select(table)
-        .where(_QUEUED, table.c.channel == channel, table.c.next_at <= now)
+        .where(_QUEUED, table.c.channel == channel, table.c.next_at <= now, _sent_by(accounts, is_leader=is_leader))
         .order_by(table.c.next_at, table.c.id)
         .limit(limit)
     )
     return tuple(delivery_from_row(row) for row in rows.mappings())
 
 
-def read_next_due_at(connection: Connection, channel: str, after: datetime | None = None) -> datetime | None:
-    """Return the time of the channel's next delivery, of those due after a moment; None: nothing is queued."""
+def read_next_due_at(
+    connection: Connection,
+    channel: str,
+    after: datetime | None = None,
+    accounts: Collection[str] | None = None,
+    *,
+    is_leader: bool = True,
+) -> datetime | None:
+    """Return the time of the channel's next delivery, of those due after a moment; None: nothing is queued.
+
+    `accounts` as in `read_due_deliveries`.
+    """
     table = tables.deliveries
-    wanted = select(func.min(table.c.next_at)).where(_QUEUED, table.c.channel == channel)
+    wanted = select(func.min(table.c.next_at)).where(
+        _QUEUED, table.c.channel == channel, _sent_by(accounts, is_leader=is_leader)
+    )
     if after is not None:
         wanted = wanted.where(table.c.next_at > after)
     found: datetime | None = connection.execute(wanted).scalar()
@@ -138,11 +165,13 @@ def postpone(connection: Connection, deliveries: Iterable[DeliveryKey], until: d
 def release_postponed(connection: Connection, now: datetime) -> int:
     """Make untried postponed deliveries due again, since their hold may no longer apply; return how many.
 
-    Deliveries whose next attempt is later than possible are made due too: a clock that was ahead dated it.
+    Deliveries whose next attempt is later than possible are made due too: a clock that was ahead dated it. Those that
+    another daemon sends are left alone.
     """
     table = tables.deliveries
+    own = _sent_by(held_accounts(connection), is_leader=is_leader(connection))
     misdated = table.c.next_at > now + timedelta(seconds=MAX_WAIT_S)
-    waits = and_(_QUEUED, table.c.next_at > now, or_(table.c.attempts == 0, misdated))
+    waits = and_(_QUEUED, own, table.c.next_at > now, or_(table.c.attempts == 0, misdated))
     return connection.execute(update(table).where(waits).values(next_at=now)).rowcount
 
 
@@ -219,6 +248,25 @@ def read_failing_channels(connection: Connection, channels: Iterable[str]) -> fr
     return frozenset(
         name for name in channels if connection.execute(newest.where(deliveries.c.channel == name)).scalar() is False
     )
+
+
+def _sent_by(accounts: Collection[str] | None, *, is_leader: bool) -> ColumnElement[bool]:
+    """The condition for what a daemon with these accounts sends; None: with all of them."""
+    account = tables.deliveries.c.account
+    if accounts is None:
+        return true()
+    own = account.in_(sorted(accounts))
+    return or_(own, account.is_(None)) if is_leader else own
+
+
+def _find_account(connection: Connection, delivery: Delivery) -> str | None:
+    """Return the account that the delivery is about, else that under which the daemon keeps its own."""
+    for table, number in ((tables.alerts, delivery.alert), (tables.intents, delivery.intent)):
+        if number is not None:
+            found: str | None = connection.execute(select(table.c.account).where(table.c.id == number)).scalar()
+            if found is not None:
+                return found
+    return home_account(connection)
 
 
 def _row(key: DeliveryKey) -> ColumnElement[bool]:

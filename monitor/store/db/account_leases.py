@@ -1,0 +1,329 @@
+"""The leases of a daemon that shares the accounts of its PostgreSQL database with other daemons."""
+
+import logging
+import time
+import zlib
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, select, text, update
+
+from monitor.clock import MachineClock
+from monitor.records.leases import Division
+from monitor.store.db import session_names
+from monitor.store.db.account_shares import UnchangedItems, compute_quota
+from monitor.store.db.lease_term import LeaseTaking, LeaseTerm, read_database_time
+from monitor.store.schema import tables
+
+log = logging.getLogger(__name__)
+
+_MACHINE = MachineClock()
+
+LEADER = "*"
+"""The name of the lease of what is done once a database; no account has it."""
+
+MEMBER_FOR = timedelta(seconds=5)
+"""How long after its last sign of life a daemon still gets a share of the accounts."""
+
+_END_TIMEOUT_S = 2.0
+"""Seconds that this daemon's own older session is waited for when it was told to end."""
+
+_POLL_S = 0.02
+
+SHARED, GONE = "account", "none"
+"""What a daemon's row says of its leases: those of single accounts; none any more."""
+
+_KEY = "hashtextextended('margin-monitor/' || current_schema() || '/' || {item}, 0)"
+_LOCK = f"SELECT pg_try_advisory_lock({_KEY.format(item='CAST(:item AS text)')})"
+_UNLOCK = f"SELECT pg_advisory_unlock({_KEY.format(item='CAST(:item AS text)')})"
+_LOCKS = (
+    "FROM unnest(CAST(:items AS text[])) AS wanted(item) "
+    "JOIN pg_locks AS held ON held.locktype = 'advisory' AND held.granted AND held.objsubid = 1 "
+    "AND held.database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
+    f"AND ((held.classid::bigint << 32) | held.objid::bigint) = {_KEY.format(item='wanted.item')} "
+)
+_HOLDERS = (
+    "SELECT wanted.item, held.pid, coalesce(activity.application_name, '') AS name "
+    f"{_LOCKS} LEFT JOIN pg_stat_activity AS activity ON activity.pid = held.pid "
+    "WHERE held.pid <> pg_backend_pid()"
+)
+_END_HOLDER = f"SELECT pg_terminate_backend(held.pid) {_LOCKS} WHERE held.pid = :pid"
+_OWN_SESSIONS = (
+    "FROM pg_stat_activity WHERE application_name = :name AND datname = current_database() AND pid <> pg_backend_pid()"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """The accounts that a daemon holds above its share, and how many daemons share them."""
+
+    surplus: tuple[str, ...]
+    members: int
+
+
+class AccountLeases:
+    """One lease for each account that a daemon holds: a lock of the session that writes, and a term with its epoch.
+
+    All but the properties and `report` belong to the thread of that session. The lock decides who holds an account; the
+    row of its lease names the holder for others, who end a session whose row does not change any more.
+    """
+
+    def __init__(
+        self,
+        holder: str,
+        check: Callable[[Connection], None] = lambda connection: None,
+        steady_s: Callable[[], float] = _MACHINE.steady_s,
+    ) -> None:
+        """`holder` is the name of the sessions of this daemon, and of no other.
+
+        `check` raises StoreError where a connection must not be used any more.
+        """
+        self.holder = holder
+        self._check = check
+        self._steady_s = steady_s
+        # Replaced, never changed: other threads read it.
+        self._terms: Mapping[str, LeaseTerm] = {}
+        self._reported: Mapping[str, LeaseTerm] = {}
+        self._renewed: Mapping[str, LeaseTerm] = {}
+        self._locked: set[str] = set()
+        self._unchanged = UnchangedItems()
+        self._members: frozenset[str] = frozenset()
+        self._unclaimed: set[str] = set()
+        """Accounts that it holds above its share since no other daemon took them."""
+
+        self._is_registered = False
+
+    @property
+    def accounts(self) -> frozenset[str]:
+        """The accounts that this daemon holds."""
+        return frozenset(self._terms) - {LEADER}
+
+    def find_term(self, item: str) -> LeaseTerm | None:
+        """Return the term of that account, or of LEADER; None where it is not held."""
+        return self._terms.get(item)
+
+    def report(self, share: Share) -> Division:
+        """Return what is held now, and what has changed since the last report; a change is reported once."""
+        now, before = self._terms, self._reported
+        self._reported = now
+        taken = {item for item, term in now.items() if before.get(item) is not term}
+        lost = {item for item, term in before.items() if now.get(item) is not term}
+        leader = {LEADER}
+        return Division(
+            held=frozenset(now) - leader,
+            taken=frozenset(taken - lost - leader),
+            lost=frozenset(lost - leader),
+            surplus=tuple(account for account in share.surplus if account in now),
+            members=share.members,
+            is_leader=LEADER in now,
+        )
+
+    def resume(self, connection: Connection) -> bool:
+        """Hold on a new connection what no other daemon took meanwhile; return whether it is another database."""
+        connection.info["lease"] = self
+        self._locked.clear()
+        self._end_older_sessions(connection)
+        takings: dict[str, LeaseTaking] = {}
+        with connection.begin():
+            is_other = self._is_other_database(connection)
+            for item, term in self._terms.items():
+                if not is_other and self._try_lock(connection, item) and term.is_recorded(connection):
+                    takings[item] = term.write_taking(connection)
+        for item, taking in takings.items():
+            self._terms[item].record_taking(taking)
+        if is_other:
+            self._is_registered = False
+        self._drop(self._terms.keys() - takings.keys(), "another daemon took it")
+        return is_other
+
+    def renew(self, connection: Connection) -> None:
+        """Renew all terms in the connection's transaction; drop those that another daemon has taken.
+
+        Raises StoreError where the connection must not be used any more.
+        """
+        began_s = self._steady_s()
+        self._check(connection)
+        table, terms = tables.leases, self._terms
+        if terms:
+            own = update(table).where(table.c.holder == self.holder, table.c.account.in_(terms))
+            own = own.values(renewed_at=read_database_time(connection))
+            rows = connection.execute(own.returning(table.c.account, table.c.epoch)).all()
+            epochs = {row.account: row.epoch for row in rows}
+            lost = {item for item, term in terms.items() if epochs.get(item) != term.epoch}
+            self._drop(lost, "another daemon took it")
+        self._renewed = self._terms
+        connection.info["lease_proof"] = began_s
+
+    def record_proof(self, proved_at_s: float) -> None:
+        """Record that a renewal that began at that steady moment is durable."""
+        for item, term in self._renewed.items():
+            if self._terms.get(item) is term:
+                term.record_proof(proved_at_s)
+
+    def record_taken(self, connection: Connection) -> None:
+        """Hold what the connection's transaction took, now that it is durable."""
+        taken: dict[str, tuple[LeaseTerm, LeaseTaking]] = connection.info.pop("leases_taken", {})
+        for term, taking in taken.values():
+            term.record_taking(taking)
+        if taken:
+            self._terms = {**self._terms, **{item: term for item, (term, _) in taken.items()}}
+
+    def give_back(self, connection: Connection, accounts: Collection[str] | None = None) -> None:
+        """Give accounts back, by default all with LEADER; `unlock` has to follow once that is durable.
+
+        Nothing is sent for them from now on, and the next holder may send at once.
+        """
+        given = {item: term for item, term in self._terms.items() if accounts is None or item in accounts}
+        self._terms = {item: term for item, term in self._terms.items() if item not in given}
+        self._reported = {item: term for item, term in self._reported.items() if item not in given}
+        self._unclaimed -= given.keys()
+        for term in given.values():
+            term.give_back(connection)
+        if accounts is None:
+            table = tables.daemons
+            connection.execute(update(table).where(table.c.id == self.holder).values(lease=GONE))
+
+    def unlock(self, connection: Connection) -> None:
+        """Let other daemons take what this one does not hold any more."""
+        taken = connection.info.get("leases_taken", {})
+        for item in self._locked - self._terms.keys() - taken.keys():
+            connection.execute(text(_UNLOCK), {"item": item})
+            self._locked.discard(item)
+
+    def divide(self, connection: Connection, accounts: Sequence[str]) -> Share:
+        """Renew everything held, end sessions of holders that are hung or gone, and take what this daemon lacks.
+
+        Every daemon does so each second, by itself: all come to the same shares from the same rows.
+        """
+        self.unlock(connection)
+        self.renew(connection)
+        members = self._read_members(connection)
+        if members != self._members:
+            self._members = members
+            self._unclaimed.clear()
+        items = (*dict.fromkeys(accounts), LEADER)
+        rows = self._read_rows(connection, items)
+        others = {row.item: row for row in connection.execute(text(_HOLDERS), {"items": list(items)})}
+        abandoned = self._observe(items, rows, others)
+        self._end_holders(connection, others, abandoned)
+        free = [item for item in items if item not in others and item not in self._own(connection)]
+        if LEADER in free:
+            self._take(connection, LEADER)
+        own = self._own(connection).keys() & set(accounts)
+        held = dict.fromkeys(members, 0) | {self.holder: len(own)}
+        for row in rows.values():
+            if row.account != LEADER and row.holder in members and row.holder != self.holder:
+                held[row.holder] += 1
+        quota = compute_quota(self.holder, held, len(items) - 1)
+        self._unclaimed &= own
+        lacking = quota - len(own - self._unclaimed)
+        for item in self._in_own_order(item for item in free if item != LEADER):
+            if lacking > 0:
+                lacking -= self._take(connection, item)
+            elif item in abandoned and self._take(connection, item):
+                log.warning("lease.unclaimed account=%s why='no other daemon takes it'", item)
+                self._unclaimed.add(item)
+        over = sorted(own - self._unclaimed)[quota:]
+        foreign = sorted(self.accounts - set(accounts))
+        return Share((*over, *foreign), len(members))
+
+    def take(self, connection: Connection, accounts: Collection[str]) -> None:
+        """Take those of the accounts that nobody holds, whatever this daemon's share."""
+        self.unlock(connection)
+        for account in sorted(accounts - self._own(connection).keys()):
+            self._take(connection, account)
+
+    def _own(self, connection: Connection) -> Mapping[str, object]:
+        """Return what is held, and what this transaction has taken."""
+        return {**self._terms, **connection.info.get("leases_taken", {})}
+
+    def _take(self, connection: Connection, item: str) -> bool:
+        """Take an item whose lock is free; False for one whose loss is not reported yet."""
+        if item in self._reported or not self._try_lock(connection, item):
+            return False
+        term = LeaseTerm(self.holder, item, self._steady_s)
+        taken = connection.info.setdefault("leases_taken", {})
+        taken[item] = term, term.write_taking(connection)
+        return True
+
+    def _try_lock(self, connection: Connection, item: str) -> bool:
+        is_locked = bool(connection.execute(text(_LOCK), {"item": item}).scalar())
+        if is_locked:
+            self._locked.add(item)
+        return is_locked
+
+    def _drop(self, items: Collection[str], why: str) -> None:
+        for item in items:
+            self._terms[item].end()
+            log.error("lease.lost account=%s epoch=%s why=%r", item, self._terms[item].epoch, why)
+        self._terms = {item: term for item, term in self._terms.items() if item not in items}
+
+    def _read_members(self, connection: Connection) -> frozenset[str]:
+        """Return the daemons that share the accounts, with this one, whose sign of life is written."""
+        table, now = tables.daemons, read_database_time(connection)
+        own = update(table).where(table.c.id == self.holder).values(seen_at=now, lease=SHARED)
+        self._is_registered = connection.execute(own).rowcount == 1
+        present = select(table.c.id).where(table.c.lease == SHARED, table.c.seen_at >= now - MEMBER_FOR)
+        return frozenset(connection.execute(present).scalars()) | {self.holder}
+
+    def _read_rows(self, connection: Connection, items: Collection[str]) -> Mapping[str, Row[Any]]:
+        table = tables.leases
+        rows = connection.execute(select(table).where(table.c.account.in_(items)))
+        return {row.account: row for row in rows}
+
+    def _observe(
+        self, items: Iterable[str], rows: Mapping[str, Row[Any]], others: Mapping[str, Row[Any]]
+    ) -> frozenset[str]:
+        """Return the items of which nothing has changed for long: held by another, or free."""
+        states: dict[str, object] = {}
+        for item in items:
+            row = rows.get(item)
+            if item in others:
+                states[item] = others[item].pid, None if row is None else (row.epoch, row.holder, row.renewed_at)
+            elif item not in self._terms:
+                states[item] = "free"
+        return self._unchanged.observe(states, self._steady_s())
+
+    def _end_holders(self, connection: Connection, others: Mapping[str, Row[Any]], silent: Collection[str]) -> None:
+        """End the sessions of other holders that are silent, whose process is gone, or that are this daemon's own."""
+        for item, other in others.items():
+            if item in silent or other.name == self.holder or session_names.is_process_gone(other.name):
+                log.warning("lease.ghost session=%d of=%r account=%s", other.pid, other.name, item)
+                connection.execute(text(_END_HOLDER), {"items": [item], "pid": other.pid})
+                self._unchanged.forget({item})
+
+    def _in_own_order(self, accounts: Iterable[str]) -> list[str]:
+        """Return the accounts from a place on that depends on this daemon: two rarely try the same one first."""
+        found = sorted(accounts)
+        place = zlib.crc32(self.holder.encode()) % len(found) if found else 0
+        return found[place:] + found[:place]
+
+    def _end_older_sessions(self, connection: Connection) -> None:
+        """End the sessions that this daemon had before, such as one whose connection was cut."""
+        name = {"name": self.holder}
+        ended = connection.execute(text(f"SELECT pid, pg_terminate_backend(pid) {_OWN_SESSIONS}"), name).all()
+        deadline = time.monotonic() + _END_TIMEOUT_S
+        for row in ended:
+            log.warning("lease.ghost session=%d of=%r", row.pid, self.holder)
+        # Within one transaction the server would repeat its first answer.
+        connection.rollback()
+        while ended and time.monotonic() < deadline:
+            time.sleep(_POLL_S)
+            ended = connection.execute(text(f"SELECT pid, true {_OWN_SESSIONS}"), name).all()
+            connection.rollback()
+
+    def _is_other_database(self, connection: Connection) -> bool:
+        """Return whether rows are missing that this daemon has written: none is ever removed."""
+        leases, daemons = tables.leases, tables.daemons
+        known = connection.execute(select(leases.c.account).where(leases.c.account.in_(self._terms))).scalars().all()
+        own = select(daemons.c.id).where(daemons.c.id == self.holder)
+        is_forgotten = self._is_registered and connection.execute(own).first() is None
+        return is_forgotten or bool(self._terms.keys() - set(known))
+
+
+def read_locked(connection: Connection, items: Sequence[str]) -> frozenset[str]:
+    """Return those of the accounts, or LEADER, that a running daemon holds."""
+    found = connection.execute(text(f"SELECT wanted.item {_LOCKS}"), {"items": list(items)})
+    return frozenset(found.scalars())
