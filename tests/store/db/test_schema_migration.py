@@ -30,13 +30,13 @@ from monitor.store.db.schema_migration import find_problems, upgrade
 from monitor.store.readers.intents import read_intents
 from monitor.store.schema import tables
 from monitor.store.schema.columns import to_milliseconds
-from monitor.store.schema.row_mapping import row_from_intent
+from monitor.store.schema.row_mapping import row_from_alert, row_from_intent
 from monitor.store.schema.tables import metadata
 from monitor.store.store import Store
 from monitor.store.writes import audit
 from monitor.store.writes.intents import read_recent as recent_intents
 from monitor.store.writes.record_coverage import read_gap_movements
-from tests.support.examples.store_rows import NOW, intent, step
+from tests.support.examples.store_rows import NOW, alert, intent, step
 
 
 def test_the_migrated_schema_is_the_one_that_the_tables_describe(database_url: str) -> None:
@@ -336,6 +336,27 @@ def _insert_old_intent(
 
 def _old_columns(connection: Connection) -> set[str]:
     return {column["name"] for column in inspect(connection).get_columns("intents")}
+
+
+def test_queued_deliveries_get_the_account_that_they_are_about(empty_database_url: str) -> None:
+    engine = opening.writing_engine(opening.parse_url(database_at_revision(empty_database_url, "0030")))
+    row = {"channel": "phone", "reason": "fired", "severity": "info", "created_at": NOW, "next_at": NOW}
+    row |= {"attempts": 0, "text": "", "alert": None, "intent": None}
+    with engine.begin() as connection:
+        connection.execute(insert(tables.alerts), row_from_alert(alert(5, account="alpha")))
+        _insert_old_row(connection, intent(6, account="beta"))
+        for state, more in (
+            ("queued", {"alert": 5}),
+            ("queued", {"intent": 6}),
+            ("queued", {}),
+            ("sent", {"alert": 5}),
+        ):
+            connection.execute(insert(tables.deliveries), {**row, "state": state, **more})
+    engine.dispose()
+    upgrade(empty_database_url)
+    with ReadStore.open(empty_database_url) as store:
+        rows = store.read(lambda connection: connection.execute(select(tables.deliveries)).all())
+    assert [row.account for row in sorted(rows, key=lambda row: int(row.id))] == ["alpha", "beta", None, None]
 
 
 def _insert_old_row(connection: Connection, one: Intent) -> None:
