@@ -21,15 +21,16 @@ async def store(database_url: str) -> AsyncIterator[Store]:
 
 
 @pytest.fixture
-def shared_name(postgres_server: PostgresServer, postgres_template: str) -> Iterator[str]:
+def shared_name(
+    postgres_server: PostgresServer, postgres_template: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[str]:
     """The name of a new PostgreSQL database. No daemon on it becomes silent because the machine is busy."""
     name = f"shared_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
     postgres_server.create_database(name, postgres_template)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(account_shares, "SILENT_AFTER_S", 10_000.0)
-        patch.setattr(account_shares, "MAX_OBSERVATION_GAP_S", 10_000.0)
-        patch.setattr(account_leases, "MEMBER_FOR", timedelta(hours=3))
-        yield name
+    monkeypatch.setattr(account_shares, "SILENT_AFTER_S", 10_000.0)
+    monkeypatch.setattr(account_shares, "MAX_OBSERVATION_GAP_S", 10_000.0)
+    monkeypatch.setattr(account_leases, "MEMBER_FOR", timedelta(hours=3))
+    yield name
     postgres_server.drop_database(name)
 
 

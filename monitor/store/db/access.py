@@ -149,5 +149,4 @@ def _create_schema(connection: Connection) -> None:
         if connection.dialect.name == "postgresql":
             # Daemons that share the lease may all find it empty.
             connection.execute(text(_CREATION_LOCK))
-        if opening.is_empty(connection):
-            upgrade_connection(connection)
+        upgrade_connection(connection)

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from sqlalchemy import Connection
 
 from monitor.core.model.intent import IntentState
 from monitor.core.model.journal import JournalEntry
 from monitor.errors import DaemonAlreadyRunning, StoreError, StoreRefused
 from monitor.records.leases import Division
 from monitor.store.db import account_leases, account_shares
+from monitor.store.db.access import _CREATION_LOCK
 from monitor.store.db.account_leases import LEADER
 from monitor.store.db.lease import _HOLDER
 from monitor.store.store import Store
@@ -24,6 +26,7 @@ OpenShared = Callable[[], Awaitable[Store]]
 
 ACCOUNTS = ("alpha", "beta", "gamma")
 WAIT_S = 60
+IS_WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
 
 
 def sizes(stores: Sequence[Store]) -> list[int]:
@@ -130,10 +133,9 @@ async def test_accounts_of_an_ended_session_are_taken_over(
     open_shared: OpenShared, postgres_server: PostgresServer, shared_name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = await open_shared(), await open_shared()
-    await divide_all([first], ACCOUNTS)
+    await first.take({"alpha"})
+    await first.divide(ACCOUNTS)
     planned = intent(1, account="alpha")
-    if "alpha" not in first.held_accounts:
-        await first.take({"alpha"})
     await first.commit(planned_entry(planned))
     monkeypatch.setattr(account_leases, "MEMBER_FOR", timedelta(0))
     with postgres_server.connect(shared_name) as connection:
@@ -143,8 +145,9 @@ async def test_accounts_of_an_ended_session_are_taken_over(
         assert second.held_accounts == set(ACCOUNTS)
         assert second.is_leader
         assert all(epochs(connection)[item] > before[item] for item in (*first.held_accounts, LEADER))
-    waits = [term.sends_in_s for term in map(second.lease_of, first.held_accounts) if term is not None]
-    assert min(waits) > 0, "who held it before may still be sending"
+    term = second.lease_of("alpha")
+    assert term is not None
+    assert term.sends_in_s > 0, "who held it before may still be sending"
     division = await divided_again(first, ACCOUNTS)
     assert "alpha" in division.lost
     assert (division.held, first.held_accounts, first.is_leader) == (set(), set(), False)
@@ -199,10 +202,14 @@ async def test_connection_that_is_cut_leaves_no_session_with_the_accounts(
     store = await open_shared()
     await store.divide(ACCOUNTS)
     # Its own end alone is cut: on the server the session goes on to hold everything.
-    store._writer._connection = None
-    assert (await divided_again(store, ACCOUNTS)).held == set(ACCOUNTS)
+    cut, store._writer._connection = store._writer._connection, None
+    assert cut is not None
+    division = await divided_again(store, ACCOUNTS)
+    assert (division.held, division.lost) == (set(ACCOUNTS), set())
     with postgres_server.connect(shared_name) as connection:
         assert len(connection.execute(_HOLDER).fetchall()) == 1
+    cut.invalidate()
+    cut.close()
 
 
 async def test_other_database_has_nothing_of_before(
@@ -265,8 +272,8 @@ async def test_unit_that_fails_has_taken_nothing(open_shared: OpenShared) -> Non
     leases = first._access.leases
     assert leases is not None
 
-    def fail_after(connection: object) -> None:
-        leases.take(connection, {"alpha"})  # type: ignore[arg-type]
+    def fail_after(connection: Connection) -> None:
+        leases.take(connection, {"alpha"})
         raise StoreRefused("not so")
 
     with pytest.raises(StoreRefused, match="not so"):
@@ -275,6 +282,24 @@ async def test_unit_that_fails_has_taken_nothing(open_shared: OpenShared) -> Non
     await first.give_back(())
     assert await second.take({"alpha"}) == {"alpha"}
     assert await first.take({"alpha"}) == set()
+
+
+async def test_account_that_was_renewed_and_given_back_together_is_not_proved(open_shared: OpenShared) -> None:
+    store = await open_shared()
+    await store.take({"alpha"})
+    term = store.lease_of("alpha")
+    leases = store._access.leases
+    assert term is not None
+    assert leases is not None
+
+    def renew_and_give_back(connection: Connection) -> None:
+        leases.renew(connection)
+        leases.give_back(connection, {"alpha"})
+
+    await store.execute(renew_and_give_back)
+    found = term.find_objection()
+    assert found is not None
+    assert found.reason == "this daemon does not hold the account any more"
 
 
 async def test_daemon_for_the_whole_database_excludes_those_for_accounts(
@@ -305,17 +330,26 @@ async def test_daemon_for_the_whole_database_excludes_those_for_accounts(
     assert await last.claim(planned, NOW), "its epoch is above that of the whole database"
 
 
-async def test_two_daemons_can_begin_on_an_empty_database(postgres_server: PostgresServer) -> None:
+async def test_two_daemons_can_begin_on_an_empty_database(
+    postgres_server: PostgresServer, caplog: pytest.LogCaptureFixture
+) -> None:
     name = "shared_empty"
     postgres_server.create_database(name)
     try:
         url = postgres_server.url(name)
-        stores = [Store.attach(url, by_account=True) for _ in range(2)]
+        with postgres_server.connect(name) as first:
+            first.execute(_CREATION_LOCK.replace("_xact", ""))
+            stores = [Store.attach(url, by_account=True) for _ in range(2)]
+            async with asyncio.timeout(WAIT_S):
+                while not first.execute(IS_WAITING).fetchone() == (2,):
+                    await asyncio.sleep(0.01)
         for store in stores:
-            await divided_again(store, ACCOUNTS)
+            assert (await divided_again(store, ACCOUNTS)).members == 1, "it is not registered yet"
             await store.close()
     finally:
         postgres_server.drop_database(name)
+    assert "already exists" not in caplog.text
+    assert "duplicate key" not in caplog.text
 
 
 def test_accounts_of_a_file_can_not_be_divided(tmp_path: Path) -> None:

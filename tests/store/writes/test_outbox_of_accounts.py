@@ -71,8 +71,9 @@ async def test_what_belongs_to_no_account_is_sent_by_the_leader(
     with CommandStore.open(postgres_server.url(shared_name)) as command:
         command.execute(outbox.enqueue_all, [Delivery(0, "phone", None, "notice", "info", NOW, NOW, text="by command")])
     await other.execute(journal.pause_with_notices, "it", notice("", "by the daemon").notices, NOW)
+    await other.enqueue_once(Delivery(0, "phone", None, "notice", "info", NOW, NOW, text="for another channel"))
     assert await own_words(leader) == ["by command"]
-    assert await own_words(other) == ["by the daemon"], "kept under an account of its own"
+    assert await own_words(other) == ["by the daemon", "for another channel"], "kept under an account of its own"
 
 
 async def test_time_of_the_next_delivery_is_that_of_the_own_ones(open_shared: OpenShared) -> None:
