@@ -1,18 +1,18 @@
 """The leases of a daemon that shares the accounts of its PostgreSQL database with other daemons."""
 
 import logging
-import time
 import zlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, text, update
+from sqlalchemy import Connection, Row, select, update
 
 from monitor.clock import MachineClock
 from monitor.records.leases import Division
 from monitor.store.db import session_names
+from monitor.store.db.account_locks import end_holder, end_older_sessions, read_others, try_lock, unlock
 from monitor.store.db.account_shares import UnchangedItems, compute_quota
 from monitor.store.db.lease_term import LeaseTaking, LeaseTerm, read_database_time
 from monitor.store.schema import tables
@@ -27,32 +27,8 @@ LEADER = "*"
 MEMBER_FOR = timedelta(seconds=5)
 """How long after its last sign of life a daemon still gets a share of the accounts."""
 
-_END_TIMEOUT_S = 2.0
-"""Seconds that this daemon's own older session is waited for when it was told to end."""
-
-_POLL_S = 0.02
-
 SHARED, GONE = "account", "none"
 """What a daemon's row says of its leases: those of single accounts; none any more."""
-
-_KEY = "hashtextextended('margin-monitor/' || current_schema() || '/' || {item}, 0)"
-_LOCK = f"SELECT pg_try_advisory_lock({_KEY.format(item='CAST(:item AS text)')})"
-_UNLOCK = f"SELECT pg_advisory_unlock({_KEY.format(item='CAST(:item AS text)')})"
-_LOCKS = (
-    "FROM unnest(CAST(:items AS text[])) AS wanted(item) "
-    "JOIN pg_locks AS held ON held.locktype = 'advisory' AND held.granted AND held.objsubid = 1 "
-    "AND held.database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
-    f"AND ((held.classid::bigint << 32) | held.objid::bigint) = {_KEY.format(item='wanted.item')} "
-)
-_HOLDERS = (
-    "SELECT wanted.item, held.pid, coalesce(activity.application_name, '') AS name "
-    f"{_LOCKS} LEFT JOIN pg_stat_activity AS activity ON activity.pid = held.pid "
-    "WHERE held.pid <> pg_backend_pid()"
-)
-_END_HOLDER = f"SELECT pg_terminate_backend(held.pid) {_LOCKS} WHERE held.pid = :pid"
-_OWN_SESSIONS = (
-    "FROM pg_stat_activity WHERE application_name = :name AND datname = current_database() AND pid <> pg_backend_pid()"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +100,7 @@ class AccountLeases:
         """Hold on a new connection what no other daemon took meanwhile; return whether it is another database."""
         connection.info["lease"] = self
         self._locked.clear()
-        self._end_older_sessions(connection)
+        end_older_sessions(connection, self.holder)
         takings: dict[str, LeaseTaking] = {}
         with connection.begin():
             is_other = self._is_other_database(connection)
@@ -189,7 +165,7 @@ class AccountLeases:
         """Let other daemons take what this one does not hold any more."""
         taken = connection.info.get("leases_taken", {})
         for item in self._locked - self._terms.keys() - taken.keys():
-            connection.execute(text(_UNLOCK), {"item": item})
+            unlock(connection, item)
             self._locked.discard(item)
 
     def divide(self, connection: Connection, accounts: Sequence[str]) -> Share:
@@ -205,9 +181,11 @@ class AccountLeases:
             self._unclaimed.clear()
         items = (*dict.fromkeys(accounts), LEADER)
         rows = self._read_rows(connection, items)
-        others = {row.item: row for row in connection.execute(text(_HOLDERS), {"items": list(items)})}
+        others = read_others(connection, items)
         abandoned = self._observe(items, rows, others)
-        self._end_holders(connection, others, abandoned)
+        if ended := self._end_holders(connection, others, abandoned):
+            abandoned -= ended
+            others = read_others(connection, items, until_free=ended)
         free = [item for item in items if item not in others and item not in self._own(connection)]
         if LEADER in free:
             self._take(connection, LEADER)
@@ -249,8 +227,7 @@ class AccountLeases:
         return True
 
     def _try_lock(self, connection: Connection, item: str) -> bool:
-        is_locked = bool(connection.execute(text(_LOCK), {"item": item}).scalar())
-        if is_locked:
+        if is_locked := try_lock(connection, item):
             self._locked.add(item)
         return is_locked
 
@@ -286,33 +263,27 @@ class AccountLeases:
                 states[item] = "free"
         return self._unchanged.observe(states, self._steady_s())
 
-    def _end_holders(self, connection: Connection, others: Mapping[str, Row[Any]], silent: Collection[str]) -> None:
-        """End the sessions of other holders that are silent, whose process is gone, or that are this daemon's own."""
+    def _end_holders(
+        self, connection: Connection, others: Mapping[str, Row[Any]], silent: Collection[str]
+    ) -> frozenset[str]:
+        """End the sessions of other holders that are silent, whose process is gone, or that are this daemon's own.
+
+        Returns the items that such sessions hold.
+        """
+        ended = set()
         for item, other in others.items():
             if item in silent or other.name == self.holder or session_names.is_process_gone(other.name):
                 log.warning("lease.ghost session=%d of=%r account=%s", other.pid, other.name, item)
-                connection.execute(text(_END_HOLDER), {"items": [item], "pid": other.pid})
-                self._unchanged.forget({item})
+                end_holder(connection, item, other.pid)
+                ended.add(item)
+        self._unchanged.forget(ended)
+        return frozenset(ended)
 
     def _in_own_order(self, accounts: Iterable[str]) -> list[str]:
         """Return the accounts from a place on that depends on this daemon: two rarely try the same one first."""
         found = sorted(accounts)
         place = zlib.crc32(self.holder.encode()) % len(found) if found else 0
         return found[place:] + found[:place]
-
-    def _end_older_sessions(self, connection: Connection) -> None:
-        """End the sessions that this daemon had before, such as one whose connection was cut."""
-        name = {"name": self.holder}
-        ended = connection.execute(text(f"SELECT pid, pg_terminate_backend(pid) {_OWN_SESSIONS}"), name).all()
-        deadline = time.monotonic() + _END_TIMEOUT_S
-        for row in ended:
-            log.warning("lease.ghost session=%d of=%r", row.pid, self.holder)
-        # Within one transaction the server would repeat its first answer.
-        connection.rollback()
-        while ended and time.monotonic() < deadline:
-            time.sleep(_POLL_S)
-            ended = connection.execute(text(f"SELECT pid, true {_OWN_SESSIONS}"), name).all()
-            connection.rollback()
 
     def _is_other_database(self, connection: Connection) -> bool:
         """Return whether rows are missing that this daemon has written: none is ever removed."""
@@ -321,9 +292,3 @@ class AccountLeases:
         own = select(daemons.c.id).where(daemons.c.id == self.holder)
         is_forgotten = self._is_registered and connection.execute(own).first() is None
         return is_forgotten or bool(self._terms.keys() - set(known))
-
-
-def read_locked(connection: Connection, items: Sequence[str]) -> frozenset[str]:
-    """Return those of the accounts, or LEADER, that a running daemon holds."""
-    found = connection.execute(text(f"SELECT wanted.item {_LOCKS}"), {"items": list(items)})
-    return frozenset(found.scalars())

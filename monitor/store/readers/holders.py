@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from sqlalchemy import Connection, select
 
 from monitor.records.leases import Holder
-from monitor.store.db.account_leases import LEADER, read_locked
+from monitor.store.db.account_leases import LEADER
+from monitor.store.db.account_locks import read_locked
 from monitor.store.db.lease_term import WHOLE_DATABASE
 from monitor.store.schema import tables
 

@@ -1,6 +1,7 @@
 """Daemons that share the accounts of one database: each account has one holder, whatever becomes of the daemons."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from itertools import count
@@ -25,6 +26,8 @@ from tests.support.postgres import PostgresServer
 OpenShared = Callable[[], Awaitable[Store]]
 
 ACCOUNTS = ("alpha", "beta", "gamma")
+ALL = frozenset(ACCOUNTS)
+NONE: frozenset[str] = frozenset()
 WAIT_S = 60
 IS_WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
 
@@ -54,6 +57,13 @@ def end_session(connection: psycopg.Connection, store: Store) -> None:
         pass
 
 
+def wait_until_waiting(connection: psycopg.Connection, daemons: int) -> None:
+    """Wait until so many daemons wait for a lock."""
+    deadline = time.monotonic() + WAIT_S
+    while connection.execute(IS_WAITING).fetchone() != (daemons,):
+        assert time.monotonic() < deadline
+
+
 def session_name(store: Store) -> str:
     leases = store._access.leases
     assert leases is not None
@@ -78,7 +88,7 @@ async def test_division_is_even_and_stable_however_many_daemons_there_are(open_s
             accounts = "abcdefg"[:wanted]
             await divide_all(stores, accounts)
             held = [store.held_accounts for store in stores]
-            assert frozenset().union(*held) == set(accounts)
+            assert NONE.union(*held) == set(accounts)
             assert sum(map(len, held)) == wanted
             assert max(sizes(stores)) - min(sizes(stores)) <= 1
             await divide_all(stores, accounts, turns=1)
@@ -90,11 +100,11 @@ async def test_each_change_is_reported_once(open_shared: OpenShared) -> None:
     first, second = await open_shared(), await open_shared()
     division = await first.divide(ACCOUNTS)
     assert division.held
-    assert (division.taken, division.lost) == (division.held, set())
+    assert (division.taken, division.lost) == (division.held, NONE)
     assert division.members == 2
     assert division.is_leader
     again = await first.divide(ACCOUNTS)
-    assert (again.held, again.taken, again.lost, again.surplus) == (division.held, set(), set(), ())
+    assert (again.held, again.taken, again.lost, again.surplus) == (division.held, NONE, NONE, ())
     assert not (await second.divide(ACCOUNTS)).is_leader
 
 
@@ -103,21 +113,21 @@ async def test_account_that_is_given_back_is_taken_by_another_at_once(
 ) -> None:
     first = await open_shared()
     await divide_all([first], ACCOUNTS)
-    assert first.held_accounts == set(ACCOUNTS)
+    assert first.held_accounts == ALL
     second = await open_shared()
     assert (await first.divide(ACCOUNTS)).surplus == ("gamma",)
-    assert (await second.divide(ACCOUNTS)).held == set(), "not before it was given back"
+    assert (await second.divide(ACCOUNTS)).held == NONE, "not before it was given back"
     with postgres_server.connect(shared_name) as connection:
         before = epochs(connection)
         await first.give_back({"gamma"})
         division = await second.divide(ACCOUNTS)
-        assert (division.held, division.taken) == ({"gamma"}, {"gamma"})
+        assert (division.held, division.taken) == (frozenset({"gamma"}), frozenset({"gamma"}))
         assert epochs(connection)["gamma"] > before["gamma"]
     assert first.lease_of("gamma") is None
     term = second.lease_of("gamma")
     assert term is not None
     assert term.find_objection() is None, "who gave it back sends nothing any more"
-    assert (await first.divide(ACCOUNTS)).lost == set(), "it was given back, not lost"
+    assert (await first.divide(ACCOUNTS)).lost == NONE, "it was given back, not lost"
 
 
 async def test_closed_store_leaves_everything_to_the_others(open_shared: OpenShared) -> None:
@@ -125,7 +135,7 @@ async def test_closed_store_leaves_everything_to_the_others(open_shared: OpenSha
     await divide_all([first, second], ACCOUNTS)
     await first.close()
     division = await second.divide(ACCOUNTS)
-    assert (division.held, division.members, division.is_leader) == (set(ACCOUNTS), 1, True)
+    assert (division.held, division.members, division.is_leader) == (ALL, 1, True)
     assert all(term.sends_in_s == 0 for term in map(second.lease_of, ACCOUNTS) if term is not None)
 
 
@@ -142,7 +152,7 @@ async def test_accounts_of_an_ended_session_are_taken_over(
         before = epochs(connection)
         end_session(connection, first)
         await second.divide(ACCOUNTS)
-        assert second.held_accounts == set(ACCOUNTS)
+        assert second.held_accounts == ALL
         assert second.is_leader
         assert all(epochs(connection)[item] > before[item] for item in (*first.held_accounts, LEADER))
     term = second.lease_of("alpha")
@@ -150,7 +160,7 @@ async def test_accounts_of_an_ended_session_are_taken_over(
     assert term.sends_in_s > 0, "who held it before may still be sending"
     division = await divided_again(first, ACCOUNTS)
     assert "alpha" in division.lost
-    assert (division.held, first.held_accounts, first.is_leader) == (set(), set(), False)
+    assert (division.held, first.held_accounts, first.is_leader) == (NONE, NONE, False)
     assert first.lease_of("alpha") is None
     assert first.replacement_count == 0
     for write in (
@@ -175,9 +185,9 @@ async def test_lost_account_is_not_taken_anew_before_its_loss_is_reported(
     await second.divide(ACCOUNTS)
     await second.give_back(ACCOUNTS)
     division = await divided_again(first, ACCOUNTS)
-    assert (division.held, division.taken, division.lost) == (set(), set(), set(ACCOUNTS))
+    assert (division.held, division.taken, division.lost) == (NONE, NONE, ALL)
     division = await first.divide(ACCOUNTS)
-    assert (division.held, division.taken, division.lost) == (set(ACCOUNTS), set(ACCOUNTS), set())
+    assert (division.held, division.taken, division.lost) == (ALL, ALL, NONE)
 
 
 async def test_new_connection_keeps_what_no_other_daemon_took(
@@ -191,7 +201,7 @@ async def test_new_connection_keeps_what_no_other_daemon_took(
         end_session(connection, store)
         division = await divided_again(store, ACCOUNTS)
         assert epochs(connection) == before
-    assert (division.held, division.taken, division.lost) == (set(ACCOUNTS), set(), set())
+    assert (division.held, division.taken, division.lost) == (ALL, NONE, NONE)
     assert [store.lease_of(account) for account in ACCOUNTS] == terms
     assert (store.replacement_count, store.connects, store.is_leader) == (0, 2, True)
 
@@ -205,7 +215,7 @@ async def test_connection_that_is_cut_leaves_no_session_with_the_accounts(
     cut, store._writer._connection = store._writer._connection, None
     assert cut is not None
     division = await divided_again(store, ACCOUNTS)
-    assert (division.held, division.lost) == (set(ACCOUNTS), set())
+    assert (division.held, division.lost) == (ALL, NONE)
     with postgres_server.connect(shared_name) as connection:
         assert len(connection.execute(_HOLDER).fetchall()) == 1
     cut.invalidate()
@@ -220,9 +230,9 @@ async def test_other_database_has_nothing_of_before(
     postgres_server.drop_database(shared_name)
     postgres_server.create_database(shared_name, postgres_template)
     division = await divided_again(store, ACCOUNTS)
-    assert (division.held, division.lost) == (set(), set(ACCOUNTS))
+    assert (division.held, division.lost) == (NONE, ALL)
     assert store.replacement_count == 1
-    assert (await store.divide(ACCOUNTS)).held == set(ACCOUNTS)
+    assert (await store.divide(ACCOUNTS)).held == ALL
 
 
 async def test_session_of_a_silent_holder_is_ended(
@@ -238,7 +248,7 @@ async def test_session_of_a_silent_holder_is_ended(
     async with asyncio.timeout(WAIT_S):
         for turns in count(1):
             division = await living.divide(ACCOUNTS)
-            if division.held == set(ACCOUNTS) and division.is_leader:
+            if division.held == ALL and division.is_leader:
                 break
             assert turns < 1000
     assert "lease.ghost" in caplog.text
@@ -263,7 +273,7 @@ async def test_account_that_others_do_not_have_is_taken_above_the_share(
     for _ in range(3 * account_shares.MIN_OBSERVATIONS):
         await divide_all([all_of_them], ACCOUNTS, turns=1)
         await divide_all([few], ("alpha",), turns=1)
-    assert all_of_them.held_accounts | few.held_accounts == set(ACCOUNTS)
+    assert all_of_them.held_accounts | few.held_accounts == ALL
     assert {"beta", "gamma"} <= all_of_them.held_accounts
 
 
@@ -278,10 +288,10 @@ async def test_unit_that_fails_has_taken_nothing(open_shared: OpenShared) -> Non
 
     with pytest.raises(StoreRefused, match="not so"):
         await first.execute(fail_after)
-    assert first.held_accounts == set()
+    assert first.held_accounts == NONE
     await first.give_back(())
     assert await second.take({"alpha"}) == {"alpha"}
-    assert await first.take({"alpha"}) == set()
+    assert await first.take({"alpha"}) == NONE
 
 
 async def test_account_that_was_renewed_and_given_back_together_is_not_proved(open_shared: OpenShared) -> None:
@@ -340,9 +350,7 @@ async def test_two_daemons_can_begin_on_an_empty_database(
         with postgres_server.connect(name) as first:
             first.execute(_CREATION_LOCK.replace("_xact", ""))
             stores = [Store.attach(url, by_account=True) for _ in range(2)]
-            async with asyncio.timeout(WAIT_S):
-                while not first.execute(IS_WAITING).fetchone() == (2,):
-                    await asyncio.sleep(0.01)
+            await asyncio.to_thread(wait_until_waiting, first, len(stores))
         for store in stores:
             assert (await divided_again(store, ACCOUNTS)).members == 1, "it is not registered yet"
             await store.close()
