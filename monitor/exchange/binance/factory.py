@@ -13,7 +13,7 @@ from monitor.exchange.binance.api.transport import Transport
 from monitor.exchange.binance.binance_account import BaseUrls, BinanceAccount
 from monitor.exchange.binance.rate_limits import WeightBudget
 from monitor.exchange.binance.shared_market import SharedMarket
-from monitor.exchange.binance.streams.websocket import WebSocketFactory
+from monitor.exchange.binance.streams.websocket import ConnectionGate, WebSocketFactory
 
 
 def create_account(
@@ -56,7 +56,11 @@ def create_account(
     http = http_client(timeout_s=timeout_s, keepalive_s=keepalive_s, proxy=proxy, tls=tls, transport=http_transport)
     budget = weight_budget if weight_budget is not None else WeightBudget()
     market = shared_market if shared_market is not None else SharedMarket(clock)
-    sockets = websockets if websockets is not None else WebSocketFactory(proxy=proxy or None, tls=tls)
+    sockets = (
+        websockets
+        if websockets is not None
+        else WebSocketFactory(proxy=proxy or None, tls=tls, gate=ConnectionGate(budget, clock))
+    )
 
     def transport(used: ApiCredentials) -> Transport:
         return Transport(

@@ -5,6 +5,7 @@ one address share one `WeightBudget`.
 """
 
 import re
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -30,6 +31,13 @@ class Priority(Enum):
 API_LIMIT = 6000
 IP_LIMIT = 12000
 UID_LIMIT = 180000
+
+CONNECTION_WINDOW_S = 300.0
+"""Exchange seconds in which an address may attempt 300 WebSocket connections, all its processes together."""
+
+MAX_ACCOUNT_CONNECTIONS = 200
+MAX_CONNECTIONS = 250
+"""Attempts of one process in that time: for accounts, and with those for prices, which all accounts need."""
 
 MIN_HOLD_S = 2
 """Seconds of the shortest hold where the exchange names none; a hold ends with the minute's count otherwise."""
@@ -123,7 +131,7 @@ def _date(value: str | None) -> datetime | None:
 
 
 class WeightBudget:
-    """Weight used by one egress address and its accounts, and the ends of their holds and bans.
+    """Weight used by one egress address and its accounts, its connections, and the ends of their holds and bans.
 
     Use is counted in the exchange's minutes; holds end at seconds of the clock (`elapsed_s`), which nothing sets.
     """
@@ -134,6 +142,7 @@ class WeightBudget:
         self._used: dict[WeightPool, tuple[datetime, int]] = {}
         self._held: dict[WeightPool, float] = {}
         self._banned_until_s = banned_until_s
+        self._connected_s: deque[float] = deque()
 
     def observe(self, pool: WeightPool, used: int, now: datetime) -> None:
         """Record the use that the exchange reports for `pool` in the present minute."""
@@ -155,6 +164,16 @@ class WeightBudget:
     def banned_until_s(self) -> float | None:
         """End of the last known ban, which may have passed."""
         return self._banned_until_s
+
+    def take_connection(self, now_s: float, *, is_account: bool) -> float | None:
+        """Count an attempt to connect a stream and return None, or return the seconds after which to ask again."""
+        while self._connected_s and self._connected_s[0] <= now_s - CONNECTION_WINDOW_S:
+            self._connected_s.popleft()
+        limit = MAX_ACCOUNT_CONNECTIONS if is_account else MAX_CONNECTIONS
+        if len(self._connected_s) < limit:
+            self._connected_s.append(now_s)
+            return None
+        return self._connected_s[-limit] + CONNECTION_WINDOW_S - now_s
 
     def wait_s(
         self, pool: WeightPool, weight: int, now: datetime, now_s: float, priority: Priority = Priority.FIRST

@@ -151,3 +151,16 @@ def test_hold_lasts_as_long_as_the_exchange_says(
     status: int, headers: dict[str, str], message: str, seconds: int
 ) -> None:
     assert hold_duration(status, Headers(headers), message, NOW) == timedelta(seconds=seconds)
+
+
+def test_connections_stay_below_the_limit_of_attempts_and_prices_go_first() -> None:
+    budget = WeightBudget()
+    for second in range(200):
+        assert budget.take_connection(float(second), is_account=True) is None
+    assert budget.take_connection(250.0, is_account=True) == 50.0
+    for _ in range(50):
+        assert budget.take_connection(250.0, is_account=False) is None
+    assert budget.take_connection(250.0, is_account=False) == 50.0
+    # The attempts of the first seconds count no more after five minutes; those for prices count for accounts, too.
+    assert budget.take_connection(300.0, is_account=False) is None
+    assert budget.take_connection(300.0, is_account=True) == 51.0

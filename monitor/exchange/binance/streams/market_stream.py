@@ -83,7 +83,7 @@ class MarketStream(StreamConnection):
             return
         first = sorted(self._symbols.wanted)[:_MAX_STREAMS_IN_URL]
         url = f"{self._url}/stream?streams={'/'.join(_names_of(first))}"
-        async with self._websockets.open(url, self._on_activity) as link:
+        async with self._websockets.open(url, self._on_activity, is_account=False) as link:
             self._subscribed = frozenset(first)
             self._reference_timer = DualClockTimer(self._clock)
             self._price_conflator.pause_source = link.pause_reading

@@ -12,9 +12,13 @@ import msgspec
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 
+from monitor.clock import Clock
+from monitor.exchange.binance.rate_limits import WeightBudget
 from monitor.exchange.binance.streams.frame_cutter import MAX_FRAME_BYTES, FrameCuttingConnection
 from monitor.exchange.binance.streams.happy_eyeballs import connect_fastest
 from monitor.exchange.binance.streams.stream_limits import StreamLimits
+
+log = logging.getLogger(__name__)
 
 _OPEN_TIMEOUT_S = 10.0
 _CLOSE_TIMEOUT_S = 2.0
@@ -30,19 +34,39 @@ class ConnectionLost(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class ConnectionGate:
+    """The wait before a connection that keeps the address below the exchange's limit of attempts."""
+
+    budget: WeightBudget
+    clock: Clock
+
+    async def wait(self, *, is_account: bool) -> None:
+        """Return once one more attempt may be made: within five minutes, unless more than the limit wait."""
+        while (wait_s := self.budget.take_connection(self.clock.elapsed_s(), is_account=is_account)) is not None:
+            log.warning("streams.held for_s=%.0f why='too many connections within five minutes'", wait_s)
+            await self.clock.sleep(wait_s)
+
+
+@dataclass(frozen=True, slots=True)
 class WebSocketFactory:
     """Factory of connections with their limits."""
 
     proxy: str | None = None
     tls: ssl.SSLContext | None = None
     limits: StreamLimits = field(default_factory=StreamLimits)
+    gate: ConnectionGate | None = None
 
     @asynccontextmanager
-    async def open(self, url: str, on_activity: Callable[[], None]) -> AsyncIterator["WebSocket"]:
+    async def open(
+        self, url: str, on_activity: Callable[[], None], *, is_account: bool = True
+    ) -> AsyncIterator["WebSocket"]:
         """Open a connection, closed at the end; frames that arrive until then are delivered like the rest.
 
-        `on_activity` is called whenever frames or pings arrived. Raises ConnectionLost.
+        `on_activity` is called whenever frames or pings arrived. `is_account` False: it serves all accounts, and goes
+        before theirs. Raises ConnectionLost.
         """
+        if self.gate is not None:
+            await self.gate.wait(is_account=is_account)
         try:
             async with asyncio.timeout(_OPEN_TIMEOUT_S):
                 sock = await connect_fastest(url) if self.proxy is None else None
