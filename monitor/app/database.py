@@ -43,7 +43,11 @@ def attach_store(config: Config) -> "Store":
     """
     from monitor.store.store import Store
 
-    return Store.attach(resolve_database_url(config).reveal(), spill_folder=_spill_folder(config))
+    return Store.attach(
+        resolve_database_url(config).reveal(),
+        by_account=config.storage.lease == "account",
+        spill_folder=_spill_folder(config),
+    )
 
 
 def open_reader(config: Config) -> "ReadStore":

@@ -27,13 +27,15 @@ class DaemonFigures:
         if daemon is None:
             return DaemonView(now, __version__, None, (), (), ActivityCounts())
         failing, counters = daemon.failing_accounts, daemon.counters
-        memories, channels = daemon.latest_memories(), daemon.channel_names
+        memories, channels, held = daemon.latest_memories(), daemon.channel_names, daemon.held_accounts
         return DaemonView(
             now=now,
             version=__version__,
             started_at=counters.started_at,
             accounts=tuple(
-                AccountView(name, memory.state, daemon.settings(name), name in failing, memory.last_metrics)
+                AccountView(
+                    name, memory.state, daemon.settings(name), name in failing, memory.last_metrics, name in held
+                )
                 for name, memory in memories.items()
             ),
             channels=channels,

@@ -97,6 +97,12 @@ def resolve_database_url(config: Config) -> Secret:
         check_database_url(url)
     except InvalidValue as wrong:
         raise _invalid_secret_error(ref, wrong) from wrong
+    if config.storage.lease == "account" and url.startswith("sqlite"):
+        raise ConfigError(
+            "daemons can't share the accounts of a SQLite file",
+            where=f"{ref.where.removesuffix('.url')}.lease",
+            mend='use postgresql+psycopg://… as [storage] url, or lease = "database"',
+        )
     # A database's password also appears alone, in its driver's messages.
     password = url.partition("://")[2].partition("/")[0].rpartition("@")[0].partition(":")[2]
     redaction.KNOWN_SECRETS.remember(password)

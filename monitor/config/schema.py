@@ -49,6 +49,12 @@ class StorageConfig:
         'how long stream events, failed reads and delivery attempts are kept; "0": for good',
         "400d",
     )
+    lease: str = key(
+        value_types.choice("database", "account"),
+        "what one daemon holds alone: the whole database, or each account, so that several daemons share the accounts "
+        "(PostgreSQL)",
+        "database",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
@@ -11,7 +11,7 @@ from pathlib import Path
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from monitor.clock import Clock
-from monitor.core.model.alert import Alert, Severity
+from monitor.core.model.alert import Severity
 from monitor.core.model.events import IntentUpdated
 from monitor.core.model.intent import FINAL_STATES
 from monitor.core.model.journal import Notice
@@ -21,7 +21,8 @@ from monitor.core.state.account_state import AccountState
 from monitor.errors import StoreError
 from monitor.runtime.account.account_owners import AccountOwners
 from monitor.runtime.account.account_service import SharedServices
-from monitor.runtime.account.removed_accounts import RemovedAccounts, close_removed_alerts
+from monitor.runtime.account.account_share import AccountShare
+from monitor.runtime.account.removed_accounts import RemovedAccounts
 from monitor.runtime.account.supervisor import AccountMemory, AccountSupervisor, WatchedAccount
 from monitor.runtime.activity_counters import ActivityCounters
 from monitor.runtime.bans import BanMemory
@@ -34,7 +35,6 @@ from monitor.runtime.messages.daily_report import DailyReport, ReportSettings
 from monitor.runtime.messages.drills import DrillRunner
 from monitor.runtime.messages.message_builder import MessageBuilder
 from monitor.runtime.messages.notifier import Notifier
-from monitor.runtime.orders.orphans import escalate_orphans
 from monitor.runtime.past_services import PastServices
 from monitor.runtime.replies.reply_service import ReplyContext, ReplyHealth, ReplyLoop, ReplyService
 from monitor.runtime.shutdown import end_tasks, root_error
@@ -91,8 +91,7 @@ class Daemon:
         `memories` are the accounts' memories of the previous daemon in the same process. `removed` are the accounts of
         that daemon that are no longer in the configuration. `last_clock_check` is its last comparison of the clocks,
         `counters` are its counts, and `id_numbers` its ids, which go on: it may have given some that the store does
-        not know yet. `public_url` is the page's address in messages. `history` is how far back past prices are kept;
-        zero: not at all.
+        not know yet. `public_url` is the page's address in messages. `history`: how far back past prices are kept.
         """
         self.counters = counters if counters is not None else ActivityCounters()
         self._accounts = accounts
@@ -100,10 +99,21 @@ class Daemon:
         self._clock = clock
         self._channels = tuple(channel.name for channel in channels)
         self._scheduler = AsyncIOScheduler(timezone="UTC")
-        composer = MessageBuilder(store, clock, self._look_up_state, public_url)
-        self._notifier = Notifier(channels, store, clock, composer, self._open_alert, ladders, self.counters)
+        messages = MessageBuilder(store, clock, lambda name: self._supervisor.look_up_state(name), public_url)
+        self._notifier = Notifier(
+            channels, store, clock, messages, lambda number: self._supervisor.find_alert(number), ladders, self.counters
+        )
         numbers = self.id_numbers = id_numbers if id_numbers is not None else IdAllocator(clock.now())
         self._clock_jumps = ClockJumpWatch(clock, self._on_clock_jump, last_clock_check)
+        self._share = AccountShare(
+            accounts,
+            store,
+            clock,
+            self._channels,
+            self._supervise,
+            lambda name: self._supervisor.drop(name),
+            lambda: self._removed.accounts.keys(),
+        )
         self._store_session = StoreSession(
             store,
             clock,
@@ -114,10 +124,11 @@ class Daemon:
             self._apply_commands,
             self._on_store_loaded,
             folder,
-            self._recorded_accounts,
-            self._reopen_record,
+            lambda: self._supervisor.recorded_accounts(),
+            lambda name, since: self._supervisor.reopen_record(name, since),
+            self._share,
         )
-        self._account_owners = AccountOwners(accounts)
+        self._account_owners = AccountOwners(self._share.held)
         self._shared = SharedServices(
             store, clock, self._scheduler, self._notifier, numbers.ids, version, self._account_owners, self.counters
         )
@@ -125,7 +136,7 @@ class Daemon:
             accounts,
             self._shared,
             lambda: self._store_session.commands,
-            lambda: self._health.read(),
+            lambda name: self._health.read(name),
             lambda: self._store_session.is_known,
             numbers,
             memories,
@@ -133,7 +144,7 @@ class Daemon:
         answers = ReplyContext(store, clock, ReplyHealth(), self._store_session.wake, self.notify)
         self._replies = ReplyService(reply_loops, answers)
         parts = self._supervisor, self._notifier, answers.health, store, self._store_session
-        self._health = DaemonHealth(accounts, *parts, clock)
+        self._health = DaemonHealth(self._share.held, *parts, clock)
         self._tick_loop = TickLoop(
             self._supervisor, self._store_session, self._account_owners, self._health, clock, self.notify, on_tick
         )
@@ -145,7 +156,7 @@ class Daemon:
             lambda: self._store_session.is_known,
             self.notify,
             self._notifier.wake,
-            self._look_up_owners,
+            lambda: self._supervisor.look_up_owners(),
         )
         self._heartbeats = [
             HeartbeatSender(each, clock, partial(self._health_problems, each.every)) for each in (heartbeat,) if each
@@ -201,14 +212,19 @@ class Daemon:
         return self._channels
 
     @property
+    def held_accounts(self) -> Collection[str]:
+        """The accounts that this daemon watches: all, or its share where several daemons divide them."""
+        return self._share.held.keys()
+
+    @property
     def last_clock_check(self) -> LastClockCheck:
         """The last comparison of the clocks, kept up to date, for the next daemon of this process."""
         return self._clock_jumps.last_check
 
     @property
     def watched_accounts(self) -> Mapping[str, WatchedAccount]:
-        """Every account whose key is in this process: configured ones, and removed ones that still have open orders."""
-        return {**self._removed.accounts, **self._accounts}
+        """The accounts that this daemon watches, and removed ones that still have open orders."""
+        return {**self._removed.accounts, **self._share.held}
 
     def readiness_problems(self, stale_after: timedelta) -> tuple[str, ...]:
         """Return the reasons why the daemon is not ready; empty when all is well."""
@@ -220,7 +236,7 @@ class Daemon:
         return self._health.channel_problems
 
     def account_states(self) -> Mapping[str, AccountState]:
-        """Return the present state of each account."""
+        """Return the present state of each account that is watched here."""
         return {name: watch.runner.state for name, watch in self._supervisor.services.items()}
 
     def settings(self, account: str) -> AccountSettings:
@@ -258,7 +274,7 @@ class Daemon:
                     tasks.create_task(self._past_services.run(), name="past"),
                     tasks.create_task(self._tick_loop.run(), name="heartbeat"),
                     tasks.create_task(self._clock_jumps.run(), name="clock"),
-                    *(tasks.create_task(self._supervisor.supervise(n), name=f"account {n}") for n in self._accounts),
+                    tasks.create_task(self._share.run(), name="accounts"),
                     *(tasks.create_task(self._removed.settle(n), name=f"leaving {n}") for n in self._removed.accounts),
                 ]
                 if not is_recording:
@@ -298,25 +314,15 @@ class Daemon:
         """Restore channels and accounts from the store once it is loaded. Raises StoreError."""
         if is_first:
             await self._notifier.restore()
-            await close_removed_alerts(self._store, self._accounts, self._clock.now())
-            leaving = self._removed.accounts
-            await escalate_orphans(self._store, self._accounts, leaving, self._channels, self._clock.now())
-            self._notifier.wake(self._channels)
+        await self._removed.close_unconfigured(self._accounts, again=is_first)
         await self._supervisor.merge_store(is_first)
         if is_first:
-            self._look_up_owners()
-
-    def _recorded_accounts(self) -> list[str]:
-        return [name for name, watch in self._supervisor.services.items() if watch.is_recorded]
-
-    def _reopen_record(self, account: str, since: datetime) -> None:
-        watch = self._supervisor.services.get(account)
-        if watch is not None:
-            watch.reopen_record(since)
+            self._supervisor.look_up_owners()
 
     def _apply_commands(self, commands: Commands) -> None:
         """Apply the commands of people other than acks, silences and the pause, which each account applies itself."""
-        self._drills.enqueue(commands.drills)
+        if self._store.is_leader:
+            self._drills.enqueue(commands.drills)
         self._tick_loop.wake()
         self._replies.wake()
         if commands.settled_intents:
@@ -324,7 +330,7 @@ class Daemon:
             self._notifier.wake(self._channels)
         if any(intent.account not in self._accounts for intent in commands.settled_intents):
             # Orders under another name may count against the limits of a watched account.
-            self._look_up_owners()
+            self._supervisor.look_up_owners()
         for intent in commands.settled_intents:
             watch = self._supervisor.services.get(intent.account)
             if watch is None:
@@ -334,17 +340,9 @@ class Daemon:
             if known is None or known.state not in FINAL_STATES:
                 watch.deliver_event(IntentUpdated(intent))
 
-    def _look_up_owners(self) -> None:
-        for watch in self._supervisor.services.values():
-            watch.look_up_owner()
+    async def _supervise(self, name: str) -> None:
+        self._health.note_steps((name,))
+        await self._supervisor.supervise(name)
 
     def _health_problems(self, ping_interval: timedelta) -> tuple[str, ...]:
         return self._health.problems(self.started_at, ping_interval)
-
-    def _open_alert(self, number: int) -> Alert | None:
-        states = self.account_states().values()
-        return next((alert for state in states for alert in state.alerts.values() if alert.id == number), None)
-
-    def _look_up_state(self, account: str) -> tuple[AccountState, AccountSettings] | None:
-        watch = self._supervisor.services.get(account)
-        return None if watch is None else (watch.runner.state, self._accounts[account].policy.settings)

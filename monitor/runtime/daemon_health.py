@@ -35,14 +35,15 @@ class DaemonHealth:
         self._clock = clock
         self._last_step_at: dict[str, datetime] = {}
 
-    def read(self) -> HealthRead:
-        """Return the health of what all accounts share."""
+    def read(self, account: str) -> HealthRead:
+        """Return the health of what all accounts share, and whether this daemon holds the account."""
+        lease = self._store.lease_of(account)
         return HealthRead(
             notifications_failing=len(self.channel_problems),
             # Nothing may be decided before the store is loaded.
             store_failing=self._store.is_failing or not self._store_session.is_known,
             store_space_low=self._store_session.space_low,
-            lease_held=self._store.lease is None or self._store.lease.is_held,
+            lease_held=lease.is_held if lease is not None else not self._store.is_shared,
         )
 
     @property

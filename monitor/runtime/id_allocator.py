@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 from monitor.core.engine.step import IdSource
 from monitor.store.startup import NextIds
-from monitor.store.writes.id_allocation import FIRST_UNRECORDED_ALERT_ID
+from monitor.store.store import Store
+from monitor.store.writes.id_allocation import FIRST_UNRECORDED_ALERT_ID, ID_BLOCK_SIZE
 
 _RANGE_EPOCH = datetime(2025, 1, 1, tzinfo=UTC)
 _FIRST_UNRECORDED_INTENT = 2_000_000_000
@@ -21,7 +22,30 @@ class IdAllocator:
         self._alert = FIRST_UNRECORDED_ALERT_ID + second
         self._intent = _FIRST_UNRECORDED_INTENT + second
         self._is_known = False
+        self._block_ends: tuple[int, int] | None = None
         self.ids = IdSource(self._next_alert, self._next_intent)
+
+    async def refresh(self, store: Store, now: datetime) -> NextIds:
+        """Continue above all ids of the database, and return the first free ones. Raises StoreError.
+
+        Where several daemons share it, each has blocks of its own: no two give the same id, whoever stood still.
+        """
+        if not store.is_shared:
+            first = await store.next_ids(now)
+            self.continue_from(first)
+            return first
+        block = await store.reserve_ids(now)
+        self._alert, self._intent, self._is_known = block.first.alert, block.first.intent, True
+        self._block_ends = block.alerts_end, block.intents_end
+        return block.first
+
+    @property
+    def needs_block(self) -> bool:
+        """True if the daemon has no block of ids yet, or used half of it."""
+        if self._block_ends is None:
+            return True
+        left = min(self._block_ends[0] - self._alert, self._block_ends[1] - self._intent)
+        return not 2 * left > ID_BLOCK_SIZE
 
     def continue_from(self, first: NextIds) -> None:
         """Continue from the first free ids of the database."""

@@ -43,13 +43,13 @@ class RowRetention:
 async def prune_hourly(retention: RowRetention, store: Store, clock: Clock) -> None:
     """Delete and downsample rows older than their span, now and every hour, until cancelled.
 
-    Only the exchange's own time tells what is old: a wall clock that is ahead would cost recent samples. Without that
-    time, or after a failure of the store, the next try is an hour later.
+    Of several daemons one does so. Only the exchange's own time tells what is old: a clock that is ahead would cost
+    recent samples. Without that time, or after a failure of the store, the next try is an hour later.
     """
     while True:
         try:
             await _wait_until_settled(clock)
-            count = await prune(retention, store, clock)
+            count = await prune(retention, store, clock) if store.is_leader else 0
         except StoreError as error:
             log.warning("rows.not_pruned cause=%s", error)
         else:

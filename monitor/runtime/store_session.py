@@ -14,6 +14,7 @@ from monitor.clock import Clock
 from monitor.core.model.events import CommandsRead
 from monitor.core.model.journal import Notice
 from monitor.errors import DaemonAlreadyRunning, PoolSharesSessions, StoreError, WrongDatabaseRevision
+from monitor.runtime.account.account_share import AccountShare
 from monitor.runtime.bans import BanMemory
 from monitor.runtime.id_allocator import IdAllocator
 from monitor.store.db.units_of_work import find_bug
@@ -103,12 +104,14 @@ class StoreSession:
         folder: Path | None,
         recorded_accounts: Callable[[], Iterable[str]],
         reopen_record: Callable[[str, datetime], None],
+        share: AccountShare | None = None,
     ) -> None:
         """`on_commands` is called with new commands of people.
 
         `on_loaded` is awaited with True once the store is loaded, and with False at every poll after that. `folder`
         holds the database. `recorded_accounts` returns the accounts whose actions the store knows completely.
-        `reopen_record` is called with an account and the time at which a gap in its record began.
+        `reopen_record` is called with an account and the time at which a gap in its record began. `share` divides the
+        accounts with other daemons.
         """
         self._store = store
         self._clock = clock
@@ -121,6 +124,8 @@ class StoreSession:
         self._folder = folder
         self._recorded_accounts = recorded_accounts
         self._reopen_record = reopen_record
+        self._share = share
+        self._was_leader = False
         self._extended_at: dict[str, datetime] = {}
         self._lease = LeaseWait()
         self._known_changes: int | None = None
@@ -189,13 +194,16 @@ class StoreSession:
         changes, now = self._store.replacement_count, self._clock.now()
         epoch = None if self._store.lease is None else self._store.lease.epoch
         try:
-            await self._store.register_daemon(os.getpid(), now, self._version, self._clock.read_steady())
-            recovered = await self._store.recover_interrupted(now, self._channels)
+            await self._divide()
+            await self._register()
+            own = self._store.held_accounts if self._store.is_shared else None
+            recovered = await self._store.recover_interrupted(now, self._channels, own)
             await self.restore_bans()
             self._commands_seen = None
             # Before any account is evaluated, so that acks and silences hold.
             await self._poll_commands()
-            self._id_numbers.continue_from(await self._store.next_ids(now))
+            if not self._store.is_shared or self._id_numbers.needs_block:
+                await self._id_numbers.refresh(self._store, now)
             self._known_changes = changes
             self._extended_at = {}
             await self._on_loaded(True)
@@ -210,6 +218,31 @@ class StoreSession:
         self._load_error = None
         log.info("store.taken_up in_doubt=%d", len(recovered))
         return True
+
+    async def _divide(self) -> None:
+        """Divide the accounts with the other daemons, and stop those that another one watches from now on."""
+        if self._share is not None:
+            await self._share.divide()
+            if not self.is_known:
+                await self._share.stop_others()
+
+    async def _share_accounts(self) -> None:
+        """Do what daemons on one database do in each turn; nothing where one holds it. Raises StoreError."""
+        if not self._store.is_shared:
+            return
+        await self._divide()
+        self._extended_at = {name: at for name, at in self._extended_at.items() if name in self._store.held_accounts}
+        if self._id_numbers.needs_block:
+            await self._id_numbers.refresh(self._store, self._clock.now())
+        if self._store.is_leader and not self._was_leader:
+            # What is done once a database is done here from now on, and needs the commands in force.
+            self._commands_seen = None
+        if self._store.is_leader != self._was_leader:
+            await self._register()
+
+    async def _register(self) -> None:
+        await self._store.register_daemon(os.getpid(), self._clock.now(), self._version, self._clock.read_steady())
+        self._was_leader = self._store.is_leader
 
     async def _resume_time(self) -> None:
         """Continue from the time that the previous daemon knew: the exchange may not be reachable."""
@@ -236,8 +269,10 @@ class StoreSession:
         if now_s - self._seen_at < SEEN_EVERY_S:
             return
         self._seen_at = now_s
+        # The store reports its own failure, and every commit does.
         with suppress(StoreError):
-            # The store reports its own failure, and every commit does.
+            await self._share_accounts()
+        with suppress(StoreError):
             await self._extend_records(self._clock.now())
         if self._bans is not None:
             await self._bans.save()
@@ -250,6 +285,8 @@ class StoreSession:
         """
         recorded: dict[str, datetime | None] = {}
         for account in self._recorded_accounts():
+            if self._store.is_shared and account not in self._store.held_accounts:
+                continue
             last = self._extended_at.get(account)
             if last is not None and now - last > MAX_RECORD_GAP * self._clock.speed:
                 log.warning("record.gap account=%s since=%s", account, last)

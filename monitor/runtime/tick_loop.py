@@ -82,8 +82,9 @@ class TickLoop:
             self._woken.clear()
 
     def _send_ticks(self, services: Mapping[str, AccountService]) -> None:
-        fresh, health = self._store_session.take_new_commands(), self._health.read()
+        fresh = self._store_session.take_new_commands()
         for name, service in services.items():
+            health = self._health.read(name)
             own_health = replace(
                 health,
                 account_failing=self._supervisor.is_failing(name),

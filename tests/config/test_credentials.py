@@ -117,6 +117,19 @@ def test_a_channel_address_is_resolved_and_checked(tmp_path: Path) -> None:
     )
 
 
+def test_accounts_of_a_file_are_not_shared(tmp_path: Path) -> None:
+    text = MINIMAL + '[storage]\nurl = "env:DATABASE"\nlease = "account"\n'
+    url = "postgresql+psycopg://me@127.0.0.1/margin"
+    config = load_config(write_config(tmp_path, text), {**ENVIRON, "DATABASE": url})
+    assert resolve_database_url(config).reveal() == url
+    with pytest.raises(ConfigError) as caught:
+        resolve_database_url(load_config(write_config(tmp_path, text), {**ENVIRON, "DATABASE": "sqlite:///a.db"}))
+    assert str(caught.value) == (
+        "config.toml: storage.lease: daemons can't share the accounts of a SQLite file; "
+        'use postgresql+psycopg://… as [storage] url, or lease = "database"'
+    )
+
+
 def test_a_database_url_can_be_a_reference_and_shows_no_password(tmp_path: Path) -> None:
     text = MINIMAL + '[storage]\nurl = "env:DATABASE"\n'
     url = "postgresql+psycopg://me:database-password@127.0.0.1/margin"

@@ -31,7 +31,8 @@ class StatusQuery:
         paused = rows.paused or pause_file.exists(self.config.safety.pause_file)
         daemon = DaemonStatus(paused=paused)
         if rows.daemon is not None:
-            daemon = DaemonStatus(rows.daemon.running, rows.daemon.pid, rows.daemon.since, paused, rows.daemon.host)
+            seen = rows.daemon
+            daemon = DaemonStatus(seen.running, seen.pid, seen.since, paused, seen.host, rows.holders)
         live: dict[str, AccountDocument] = {row.account: json.loads(row.document) for row in rows.documents}
         live |= {name: merge_fetched(account, live.get(name)) for name, account in self.fetched.items()}
         names = [account.name for account in self.config.accounts]

@@ -99,6 +99,8 @@ class DaemonSupervisor:
             fresh = load_config(Path(self.config.source), os.environ)
             if fresh.storage_url != self.config.storage_url:
                 raise ConfigError("[storage] url changed", where=str(fresh.source), mend="restart to take it on")
+            if fresh.storage.lease != self.config.storage.lease:
+                raise ConfigError("[storage] lease changed", where=str(fresh.source), mend="restart to take it on")
             check_secrets(fresh)
             # A key that is refused already is no news, and no reason to refuse a configuration that may fix it.
             await refuse_bad_keys(fresh, self._clock, _accounts_with_refused_keys(self._daemon))

@@ -10,7 +10,8 @@ class AccountOwners:
     """The exchange's user number of each account of the daemon, as far as it is known."""
 
     def __init__(self, accounts: Collection[str]) -> None:
-        self._accounts = tuple(accounts)
+        """`accounts` are those that the daemon watches; they may change."""
+        self._accounts = accounts
         self._uids: dict[str, int] = {}
         self._identified: set[str] = set()
         self._reported_twins: set[tuple[str, ...]] = set()

@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
+
+from sqlalchemy import Connection
 
 from monitor.clock import Clock
 from monitor.core.alerting.evaluation import close_abandoned
@@ -21,7 +23,9 @@ from monitor.errors import StoreError
 from monitor.exchange.port import Exchange
 from monitor.runtime.account.supervisor import WatchedAccount
 from monitor.runtime.orders.executor import Executor
+from monitor.runtime.orders.orphans import escalate_orphans
 from monitor.store.readers.alerts import read_alerts
+from monitor.store.readers.intents import read_intents
 from monitor.store.store import Store
 from monitor.store.writes import intents as intent_rows
 
@@ -60,11 +64,32 @@ class RemovedAccounts:
         self._wake_channels = wake_channels
         self._on_change = on_change
         self._announced: set[str] = set()
+        self._is_closed = False
 
     @property
     def accounts(self) -> Mapping[str, WatchedAccount]:
         """The accounts with orders that are not settled yet."""
         return dict(self._accounts)
+
+    async def close_unconfigured(self, accounts: Mapping[str, WatchedAccount], *, again: bool) -> None:
+        """Close the alerts of all accounts but `accounts`, and see to their orders (`escalate_orphans`).
+
+        Done once, or `again`, by the one daemon that does what is done once a database; what another daemon watches is
+        left to it. Raises StoreError.
+        """
+        if not self._store.is_leader or (self._is_closed and not again):
+            return
+        left = await self._store.read(_read_open_accounts) - accounts.keys()
+        own = await self._store.take(left) if self._store.is_shared else left
+        now = self._clock.now()
+        try:
+            await _close_alerts(self._store, own, accounts, now)
+            await escalate_orphans(self._store, own, self._accounts, self._channels, now)
+        finally:
+            if self._store.is_shared:
+                await self._store.give_back(own - self._accounts.keys())
+        self._is_closed = True
+        self._wake_channels(self._channels)
 
     async def settle(self, name: str) -> None:
         """Settle all orders of the account; then close its exchange session and drop it."""
@@ -136,11 +161,19 @@ class RemovedAccounts:
             await asyncio.sleep(SETTLED_CHECK_EVERY_S)
 
 
-async def close_removed_alerts(store: Store, accounts: Mapping[str, WatchedAccount], now: datetime) -> None:
-    """Close the open alerts of all accounts but `accounts`: they are no longer in the configuration."""
+def _read_open_accounts(connection: Connection) -> frozenset[str]:
+    """Return the accounts with open alerts or orders."""
+    alerts, orders = read_alerts(connection), read_intents(connection)
+    return frozenset({row.alert.key.account for row in alerts} | {row.intent.account for row in orders})
+
+
+async def _close_alerts(
+    store: Store, removed: Collection[str], accounts: Mapping[str, WatchedAccount], now: datetime
+) -> None:
+    """Close the open alerts of the removed accounts; the others' channels hear of it."""
     rows = await store.read(read_alerts)
     audience = next(iter(accounts.values())).policy.routing if accounts else ChannelRouting()
-    for account in {row.alert.key.account for row in rows} - accounts.keys():
+    for account in {row.alert.key.account for row in rows} & set(removed):
         closed = close_abandoned((row.alert for row in rows if row.alert.key.account == account), audience, now)
         log.info("account.let_go account=%s alerts=%d", account, len(closed.changed))
         await store.commit(

@@ -6,17 +6,20 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from monitor.core.engine.step import Policy
 from monitor.core.metrics.snapshot import MetricsSnapshot
+from monitor.core.model.alert import Alert
 from monitor.core.model.events import CommandsRead, HealthRead, Tick
 from monitor.core.model.intent import Intent
 from monitor.core.model.journal import JournalEntry, Notice
+from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
 from monitor.errors import MonitorError, StoreError, StoreRefused
 from monitor.exchange.port import Exchange
+from monitor.runtime.account.account_failures import STABLE_AFTER_S, AccountFailures
 from monitor.runtime.account.account_service import (
     AccountService,
     SharedServices,
@@ -39,12 +42,6 @@ log = logging.getLogger(__name__)
 RESTART_BACKOFF_S = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 MAX_REFUSED_BACKOFF_S = 5.0
 """The longest pause after the store refused a decision, although it works."""
-
-UNRECORDED_BACKOFF_S = (60.0, 120.0, 300.0, 600.0)
-"""Machine seconds that an account, refused again after it was built anew, runs unrecorded before the next try."""
-
-STABLE_AFTER_S = 60.0
-"""Machine seconds that an account, failed twice in a row, must run until it no longer counts as failing."""
 
 STEP_EVERY_S = 0.5
 
@@ -69,33 +66,6 @@ class AccountMemory:
     last_metrics: MetricsSnapshot | None = None
 
 
-@dataclass(slots=True)
-class _Failures:
-    """An account's failures in a row, the cause of the last one, and the last start.
-
-    `refusals`: refused decisions in a row; `unrecorded_until` (machine seconds): until then the account runs without
-    the store.
-    """
-
-    count: int = 0
-    started_at: float = 0.0
-    cause: str = ""
-    refusals: int = 0
-    unrecorded_until: float = 0.0
-
-    @property
-    def is_unrecorded(self) -> bool:
-        return time.monotonic() < self.unrecorded_until
-
-    def note_refusal(self) -> None:
-        """Count a refused decision. After a second one in a row, an account built anew from the store was no help."""
-        now = time.monotonic()
-        recorded_s = now - max(self.started_at, self.unrecorded_until)
-        self.refusals = 1 if recorded_s > STABLE_AFTER_S else self.refusals + 1
-        if self.refusals > 1:
-            self.unrecorded_until = now + UNRECORDED_BACKOFF_S[min(self.refusals - 1, len(UNRECORDED_BACKOFF_S)) - 1]
-
-
 class AccountSupervisor:
     """One service for each account. A failure interrupts its own account for a moment and no other."""
 
@@ -104,7 +74,7 @@ class AccountSupervisor:
         accounts: Mapping[str, WatchedAccount],
         shared: SharedServices,
         commands: Callable[[], CommandsRead | None],
-        health: Callable[[], HealthRead],
+        health: Callable[[str], HealthRead],
         is_store_known: Callable[[], bool],
         id_numbers: IdAllocator,
         memories: Mapping[str, AccountMemory] | None = None,
@@ -118,7 +88,7 @@ class AccountSupervisor:
         self._id_numbers = id_numbers
         earlier = memories or {}
         self._memories = {name: earlier.get(name) or AccountMemory() for name in accounts}
-        self._failures = {name: _Failures() for name in accounts}
+        self._failures = {name: AccountFailures() for name in accounts}
         self.services: dict[str, AccountService] = {}
         self._known_connects = 0
 
@@ -127,6 +97,31 @@ class AccountSupervisor:
         for name in self.services:
             self._save_state(name)
         return self._memories
+
+    def recorded_accounts(self) -> list[str]:
+        """Return the accounts of which the store knows everything up to now."""
+        return [name for name, service in self.services.items() if service.is_recorded]
+
+    def reopen_record(self, name: str, since: datetime) -> None:
+        """Read the account's movements since `since` again."""
+        service = self.services.get(name)
+        if service is not None:
+            service.reopen_record(since)
+
+    def look_up_owners(self) -> None:
+        """Look up again the actions taken in the accounts under other names."""
+        for service in self.services.values():
+            service.look_up_owner()
+
+    def look_up_state(self, name: str) -> tuple[AccountState, AccountSettings] | None:
+        """Return the account's present state and settings; None while it does not run."""
+        service = self.services.get(name)
+        return None if service is None else (service.runner.state, self._accounts[name].policy.settings)
+
+    def find_alert(self, number: int) -> Alert | None:
+        """Return the alert of that id; None where no account has it now."""
+        states = (service.runner.state for service in self.services.values())
+        return next((alert for state in states for alert in state.alerts.values() if alert.id == number), None)
 
     def is_failing(self, name: str) -> bool:
         """Return whether the account is down, or has failed repeatedly and not yet run stably since."""
@@ -223,7 +218,7 @@ class AccountSupervisor:
     async def _start_state(self, name: str, policy: Policy) -> tuple[AccountState, bool]:
         """Return the state to start from, and whether it is the store's."""
         memory, shared = self._memories[name], self._shared
-        now, health = shared.clock.now(), replace(self._health(), account_failing=self.is_failing(name))
+        now, health = shared.clock.now(), replace(self._health(name), account_failing=self.is_failing(name))
         is_recorded = not self._failures[name].is_unrecorded
         # The waiting entries are newer than the store.
         if self._is_store_known() and not shared.store.is_failing and (memory.backlog.is_empty or not memory.is_known):
@@ -246,7 +241,9 @@ class AccountSupervisor:
     async def _evaluate_while_down(self, name: str, pause_s: float, cause: BaseException) -> None:
         """Evaluate the last state while the account is down: it becomes stale, and people are notified of that."""
         memory, policy, shared = self._memories[name], self._accounts[name].policy, self._shared
-        state = memory.state or continue_from_memory(None, policy, shared.clock.now(), self._commands(), self._health())
+        state = memory.state or continue_from_memory(
+            None, policy, shared.clock.now(), self._commands(), self._health(name)
+        )
         runner = EventProcessor(
             state=state,
             policy=policy,
@@ -264,7 +261,7 @@ class AccountSupervisor:
         until = time.monotonic() + pause_s
         try:
             while (left_s := until - time.monotonic()) > 0:
-                await runner.process((replace(self._health(), account_failing=True), Tick()))
+                await runner.process((replace(self._health(name), account_failing=True), Tick()))
                 memory.state = runner.state
                 await asyncio.sleep(min(STEP_EVERY_S, left_s))
         except Exception as error:
@@ -285,14 +282,22 @@ class AccountSupervisor:
         memory.backlog.drop_decisions()
         memory.is_known = False
         try:
-            next_ids = await self._shared.store.next_ids(self._shared.clock.now())
+            next_ids = await self._id_numbers.refresh(self._shared.store, self._shared.clock.now())
         except StoreError as error:
             log.error("account.not_renumbered account=%s cause=%s", name, error)
             return
-        self._id_numbers.continue_from(next_ids)
         if (before := memory.state) is not None:
             memory.state = renumber_alerts(before, next_ids.first_unknown_alert, self._shared.ids.next_alert_id)
             self._shared.notifier.renumber(_new_numbers(before, memory.state))
+
+    def drop(self, name: str) -> None:
+        """Forget the account, which another daemon watches from now on; whatever is left of it here is out of date."""
+        self.services.pop(name, None)
+        left = self._memories[name].backlog
+        if not left.is_empty:
+            log.warning("account.unwritten account=%s entries=%d", name, len(left.entries))
+        self._memories[name] = AccountMemory()
+        self._failures[name] = AccountFailures()
 
     def _save_state(self, name: str) -> None:
         watch = self.services.get(name)

@@ -72,10 +72,10 @@ class DailyReport:
             run_now(self._scheduler, _JOB)
 
     async def check(self) -> None:
-        """Make the report if it is due. A store that fails is tried again at the next check."""
+        """Make the report if it is due and no other daemon makes it. A store that fails is tried again."""
         now = self._clock.now()
         day, _ = self._settings.schedule.latest(now)
-        if self._last_day == day:
+        if self._last_day == day or not self._store.is_leader:
             return
         try:
             await self._make(now)

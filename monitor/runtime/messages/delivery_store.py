@@ -103,8 +103,17 @@ class DeliveryStore:
             self._forget_lost_rows(queue)
             await self._make_rows(channel.name, queue)
         now = self._clock.now()
+        # Of several daemons each sends what belongs to its accounts, and one what belongs to none.
+        own = self._store.held_accounts if self._store.is_shared else None
         reading = self._store.read(
-            read_channel_due, channel.name, now, self._started_at, MAX_DUE, is_limited=restrained
+            read_channel_due,
+            channel.name,
+            now,
+            self._started_at,
+            MAX_DUE,
+            is_limited=restrained,
+            accounts=own,
+            is_leader=self._store.is_leader,
         )
         return await self._unless_pushed(queue, reading)
 

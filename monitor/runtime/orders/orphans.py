@@ -20,14 +20,14 @@ _S = IntentState
 
 
 async def escalate_orphans(
-    store: Store, accounts: Collection[str], leaving: Collection[str], channels: tuple[str, ...], now: datetime
+    store: Store, removed: Collection[str], leaving: Collection[str], channels: tuple[str, ...], now: datetime
 ) -> tuple[Intent, ...]:
-    """Settle the open orders of accounts that are not in `accounts`, or ask a person, and notify the channels.
+    """Settle the open orders of the removed accounts, or ask a person, and notify the channels.
 
     Orders that were not sent expire. Orders that may have moved money become UNRESOLVED, a critical notice, except for
     accounts in `leaving`, whose key can still be used to observe. Returns the changed intents. Raises StoreError.
     """
-    orphans = [row.intent for row in await store.read(read_intents) if row.intent.account not in accounts]
+    orphans = [row.intent for row in await store.read(read_intents) if row.intent.account in removed]
     changed = []
     for intent in orphans:
         moves = _transitions(intent, now, is_leaving=intent.account in leaving)

@@ -46,8 +46,8 @@ class SendCheck:
 
     @property
     def must_wait(self) -> bool:
-        """True while a daemon that held the database before this one may still be sending."""
-        lease = self._store.lease
+        """True while a daemon that held the account before this one may still be sending."""
+        lease = self._store.lease_of(self._policy.settings.account)
         return lease is not None and lease.sends_in_s > 0
 
     def current_state(self) -> AccountState:
@@ -90,6 +90,10 @@ class SendCheck:
         found = run_final_check(sized, self.current_state(), claimed, specs, settings, self._clock.now())
         if found is None and self._clock.machine.steady_s() - known > PAUSE_CHECK_VALID_S:
             found = Withheld("it took too long to be sure that actions are not paused", by_limit=True)
-        if found is None and self._store.lease is not None:
-            found = self._store.lease.find_objection()
+        if found is None:
+            lease = self._store.lease_of(settings.account)
+            if lease is not None:
+                found = lease.find_objection()
+            elif self._store.is_shared:
+                found = Withheld("this daemon does not hold the account any more")
         return found

@@ -24,6 +24,9 @@ GRACE_S = 15.0
 """Machine seconds that a failure must last before the channel counts as failing: a reload or a short cut is none."""
 
 
+LEADER_CHECK_S = 1.0
+"""Machine seconds between two checks whether this daemon reads the answers, of several on one database."""
+
 FAULT_REPEAT = timedelta(days=1)
 """Time after which people are notified again of an error of this program of the same kind."""
 
@@ -126,12 +129,33 @@ class ReplyService:
             for loop in self._loops:
                 tasks.create_task(self._keep_running(loop), name=f"replies {', '.join(loop.channels)}")
 
+    async def _run_in_one_daemon(self, loop: ReplyLoop) -> None:
+        """Run the loop, of several daemons only in the one that does what is done once: two readers disturb each other.
+
+        Returns when the loop ends.
+        """
+        store = self._context.store
+        if not store.is_shared:
+            return await loop.run(self._context)
+        while True:
+            if not store.is_leader:
+                await asyncio.sleep(LEADER_CHECK_S)
+                continue
+            running = asyncio.create_task(loop.run(self._context))
+            try:
+                while store.is_leader:
+                    if (await asyncio.wait({running}, timeout=LEADER_CHECK_S))[0]:
+                        return running.result()
+            finally:
+                running.cancel()
+                await asyncio.wait({running})
+
     async def _keep_running(self, loop: ReplyLoop) -> None:
         rest_s = RESTART_S
         while True:
             began, cause = time.monotonic(), "it ended"
             try:
-                await loop.run(self._context)
+                await self._run_in_one_daemon(loop)
             except Exception as error:
                 cause = type(error).__name__
                 log.exception("replies.failed channels=%s", ",".join(loop.channels))

@@ -2,7 +2,7 @@
 
 `python -m tests.integration.leases.takeover_run FILE --seeds 1-100` plays the seeds that FILE lacks, one after another,
 and appends a line of JSON for each; ended at any moment, it goes on where it stopped. The exit code is 1 if a seed in
-FILE has a problem.
+FILE has a problem. With `--lease account` the daemons share the accounts of the database, of which there is one.
 
 Each daemon has a key of its own to the same account, so that the exchange knows who sent what. Judged is: nobody sends
 without a claim of its own epoch; once the successor may send, the one before sends nothing more; every order was
@@ -36,6 +36,7 @@ from tests.support.postgres import PostgresServer, own_server
 from tests.support.sandbox import sandbox
 from tests.support.sinks import HttpSink, http_sink
 
+Lease = Literal["database", "account"]
 Strike = Literal["killed", "stopped", "session ended", "line cut", "asked to end"]
 
 STRIKES: tuple[Strike, ...] = (
@@ -45,7 +46,14 @@ STRIKES: tuple[Strike, ...] = (
     "stopped",
     "line cut",
 )
-"""The last two take a minute each: for so long a holder may be only slow."""
+"""The last two take a minute each: for so long a holder of a whole database may be only slow."""
+
+SHARE_STRIKES: tuple[Strike, ...] = ("killed", "stopped", "session ended", "line cut", "asked to end")
+WATCHED = {"database": "", "account": "main"}
+"""The lease that is struck."""
+
+STANDS_BY = {"database": "lease.waiting", "account": "share.changed accounts=0"}
+"""What the second daemon says once the first one holds all."""
 
 ACTIONS = """
 [[rules]]
@@ -76,7 +84,10 @@ CLOCKS_MS = 250
 LOOK_S = 0.05
 UNSETTLED = "SELECT count(*) FROM intents WHERE state IN ('PLANNED', 'SUBMITTING', 'ACKNOWLEDGED', 'UNCERTAIN')"
 UNSENT = "SELECT count(*) FROM deliveries WHERE severity = 'critical' AND state <> 'sent'"
-HOLDER_SESSION = "SELECT pid FROM pg_stat_activity WHERE application_name = (SELECT holder FROM leases)"
+HOLDER_SESSION = (
+    "SELECT pid FROM pg_stat_activity WHERE application_name = (SELECT holder FROM leases WHERE account = %s)"
+)
+RENEWAL = "SELECT epoch, holder, renewed_at FROM leases WHERE account = %s"
 CLAIMS = "SELECT epoch, count(*) FROM intent_transitions WHERE to_state = 'SUBMITTING' GROUP BY epoch"
 
 
@@ -88,11 +99,13 @@ class TakeoverPlan:
     strike: Strike
     strikes_after_s: float
     stopped_s: float
+    lease: Lease = "database"
 
 
-def plan_of(seed: int) -> TakeoverPlan:
+def plan_of(seed: int, lease: Lease = "database") -> TakeoverPlan:
     draw = random.Random(seed)
-    return TakeoverPlan(seed, draw.choice(STRIKES), draw.uniform(-1.0, 5.0), draw.uniform(0.0, 8.0))
+    strikes = STRIKES if lease == "database" else SHARE_STRIKES
+    return TakeoverPlan(seed, draw.choice(strikes), draw.uniform(-1.0, 5.0), draw.uniform(0.0, 8.0), lease)
 
 
 @dataclass(slots=True)
@@ -111,6 +124,7 @@ class LeaseWatch:
     server: PostgresServer
     database: str
     box: Sandbox
+    account: str
     terms: dict[int, Term] = field(default_factory=dict)
 
     async def run(self) -> None:
@@ -122,7 +136,7 @@ class LeaseWatch:
     def _look(self) -> None:
         with self.server.connect(self.database) as connection:
             for _ in range(20):
-                row = connection.execute("SELECT epoch, holder, renewed_at FROM leases WHERE account = ''").fetchone()
+                row = connection.execute(RENEWAL, [self.account]).fetchone()
                 if row is not None:
                     self._note(*row)
                 time.sleep(LOOK_S)
@@ -136,9 +150,9 @@ class LeaseWatch:
             self.terms[epoch] = Term(process, self.box.timeline.now_ms(), renewed_ms)
 
 
-async def play(seed: int, server: PostgresServer, folder: Path) -> dict[str, Any]:
+async def play(seed: int, server: PostgresServer, folder: Path, lease: Lease) -> dict[str, Any]:
     """Play one seed; return its line."""
-    plan, began = plan_of(seed), time.monotonic()
+    plan, began = plan_of(seed, lease), time.monotonic()
     database = f"takeover_{seed}"
     server.create_database(database)
     try:
@@ -160,16 +174,17 @@ async def _play(plan: TakeoverPlan, server: PostgresServer, database: str, folde
         through = f"postgresql+psycopg://tester@127.0.0.1:{line.port}/{database}"
         urls = (through, server.url(database))
         processes: list[DaemonProcess] = []
-        watch = LeaseWatch(server, database, box)
+        waits = STANDS_BY[plan.lease]
+        watch = LeaseWatch(server, database, box, WATCHED[plan.lease])
         looking = asyncio.create_task(watch.run())
         opened.callback(looking.cancel)
         for config, url, key in zip(configs, urls, KEYS, strict=True):
             path = write_config(config, around.ready, url=url, channels={"phone": phone.url}, more=ACTIONS)
             text = path.read_text().replace(KEYS[0].api_key, key.api_key).replace(KEYS[0].api_secret, key.api_secret)
-            path.write_text(text)
+            path.write_text(text.replace("[storage]\n", f'[storage]\nlease = "{plan.lease}"\n'))
             child = await opened.enter_async_context(daemon_process(path, environ={"STATE_DIRECTORY": str(config)}))
             processes.append(child)
-            await child.wait_for_line("stream=market connected=True" if len(processes) == 1 else "lease.waiting", 60)
+            await child.wait_for_line("stream=market connected=True" if len(processes) == 1 else waits, 60)
         first, second = processes
         await first.wait_for_line("store.taken_up", 60)
         await asyncio.sleep(3)
@@ -259,7 +274,7 @@ async def _strike(plan: TakeoverPlan, first: DaemonProcess, server: PostgresServ
             first.send(signal.SIGSTOP)
         case "session ended":
             with server.connect(database) as connection:
-                for (pid,) in connection.execute(HOLDER_SESSION).fetchall():
+                for (pid,) in connection.execute(HOLDER_SESSION, [WATCHED[plan.lease]]).fetchall():
                     connection.execute("SELECT pg_terminate_backend(%s)", [pid])
         case "line cut":
             line.swallows = True
@@ -292,12 +307,12 @@ def known_lines(path: Path) -> dict[int, dict[str, Any]]:
     return {line["seed"]: line for line in lines}
 
 
-async def run(path: Path, seeds: Sequence[int]) -> None:
+async def run(path: Path, seeds: Sequence[int], lease: Lease) -> None:
     """Play the seeds that the file lacks."""
     with own_server() as server, tempfile.TemporaryDirectory(prefix="takeovers-") as folder:
         for seed in seeds:
             if seed not in known_lines(path):
-                line = await play(seed, server, Path(folder))
+                line = await play(seed, server, Path(folder), lease)
                 with path.open("a") as out:
                     out.write(f"{json.dumps(line)}\n")
                 print(json.dumps(line), flush=True)
@@ -308,9 +323,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.integration.leases.takeover_run", description=__doc__)
     parser.add_argument("file", type=Path)
     parser.add_argument("--seeds", default="1-100", metavar="A-B", help="default %(default)s")
+    parser.add_argument("--lease", default="database", choices=["database", "account"], help="default %(default)s")
     given = parser.parse_args()
     first, _, last = given.seeds.partition("-")
-    asyncio.run(run(given.file, range(int(first), int(last or first) + 1)))
+    asyncio.run(run(given.file, range(int(first), int(last or first) + 1), given.lease))
     bad = [line for line in known_lines(given.file).values() if line["problems"]]
     print(f"{len(known_lines(given.file))} takeovers, {len(bad)} with problems")
     return 1 if bad else 0

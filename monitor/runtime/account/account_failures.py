@@ -1,0 +1,37 @@
+"""The failures of one account: how many in a row, and until when it runs without the store because of them."""
+
+import time
+from dataclasses import dataclass
+
+STABLE_AFTER_S = 60.0
+"""Machine seconds that an account, failed twice in a row, must run until it no longer counts as failing."""
+
+UNRECORDED_BACKOFF_S = (60.0, 120.0, 300.0, 600.0)
+"""Machine seconds that an account, refused again after it was built anew, runs unrecorded before the next try."""
+
+
+@dataclass(slots=True)
+class AccountFailures:
+    """An account's failures in a row, the cause of the last one, and the last start.
+
+    `refusals`: refused decisions in a row; `unrecorded_until` (machine seconds): until then the account runs without
+    the store.
+    """
+
+    count: int = 0
+    started_at: float = 0.0
+    cause: str = ""
+    refusals: int = 0
+    unrecorded_until: float = 0.0
+
+    @property
+    def is_unrecorded(self) -> bool:
+        return time.monotonic() < self.unrecorded_until
+
+    def note_refusal(self) -> None:
+        """Count a refused decision. After a second one in a row, an account built anew from the store was no help."""
+        now = time.monotonic()
+        recorded_s = now - max(self.started_at, self.unrecorded_until)
+        self.refusals = 1 if recorded_s > STABLE_AFTER_S else self.refusals + 1
+        if self.refusals > 1:
+            self.unrecorded_until = now + UNRECORDED_BACKOFF_S[min(self.refusals - 1, len(UNRECORDED_BACKOFF_S)) - 1]
