@@ -44,7 +44,7 @@ def report_document(
     paused = rows.pause is not None or pause_file
     seen = DaemonStatus(paused=paused)
     if daemon is not None:
-        seen = DaemonStatus(daemon.running, daemon.pid, daemon.since, paused, daemon.host)
+        seen = DaemonStatus(daemon.running, daemon.pid, daemon.since, paused, daemon.host, rows.status.holders)
     live = {row.account: json.loads(row.document) for row in rows.status.documents}
     status = status_document(accounts, live, seen, now, version, rows.status.stops)
     book = SeriesIndex(rows.series, down, span, _lows_of_alerts(rows.alert_values))

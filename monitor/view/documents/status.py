@@ -2,13 +2,14 @@
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from monitor.core.model.action_blocks import RuleStop
 from monitor.core.numbers.durations import parse_since
+from monitor.records.leases import Holder
 from monitor.view.documents.actions import rule_stop_document
-from monitor.view.documents.types.account import AccountDocument
+from monitor.view.documents.types.account import AccountDocument, HolderDocument
 from monitor.view.documents.types.balances import CrossBalanceDocument, PairSideDocument
 from monitor.view.documents.types.scopes import CrossDocument, IsolatedDocument
 from monitor.view.documents.types.status import StatusDocument
@@ -18,13 +19,17 @@ from monitor.view.json_values import json_age, json_time
 
 @dataclass(frozen=True, slots=True)
 class DaemonStatus:
-    """The daemon's state as a reader sees it. `running`: the daemon holds the database and has written recently."""
+    """The daemon's state as a reader sees it. `running`: the daemon holds the database and has written recently.
+
+    `holders`: the daemon of each account, by its name, where several share them; empty where one holds all.
+    """
 
     running: bool = False
     pid: int | None = None
     since: datetime | None = None
     paused: bool = False
     host: str | None = None
+    holders: Mapping[str, Holder] = field(default_factory=dict)
 
 
 def status_document(
@@ -48,12 +53,26 @@ def status_document(
         },
         "accounts": [
             {
-                **(update_ages(live[name], now, running=daemon.running) if name in live else unknown_account(name)),
+                **_with_holder(
+                    update_ages(live[name], now, running=daemon.running) if name in live else unknown_account(name),
+                    daemon.holders,
+                ),
                 "rules_stopped": [rule_stop_document(stop) for stop in stops if stop.account == name],
             }
             for name in accounts
         ],
     }
+
+
+def _with_holder(document: AccountDocument, holders: Mapping[str, Holder]) -> AccountDocument:
+    """The document with the account's daemon; as it is where one daemon holds all accounts."""
+    if not holders:
+        return document
+    holder = holders.get(document["account"])
+    if holder is None:
+        return {**document, "held_by": None}
+    found: HolderDocument = {"host": holder.host, "pid": holder.pid, "since": json_time(holder.since)}
+    return {**document, "held_by": found}
 
 
 def update_ages(document: AccountDocument, now: datetime, *, running: bool) -> AccountDocument:

@@ -142,6 +142,7 @@ def status_lines(document: StatusDocument) -> list[Cell]:
         where = f" on {daemon['host']}" if daemon["host"] else ""
         since = format_timestamp(daemon["since"])
         lines.append(Cell(f"daemon running since {since}, pid {daemon['pid']}{where}", "dim"))
+    lines += _holder_lines(document["accounts"])
     if daemon["paused"]:
         lines.append(Cell("actions are paused", "note"))
     for account in document["accounts"]:
@@ -155,6 +156,18 @@ def status_lines(document: StatusDocument) -> list[Cell]:
         if down and daemon["running"]:
             lines.append(Cell(f"{account['account']}: stream down: {', '.join(down)}; polling goes on", "note"))
     return lines
+
+
+def _holder_lines(accounts: Sequence[AccountDocument]) -> Iterator[Cell]:
+    """One line for each of several daemons that share the accounts, and one for accounts that nobody watches."""
+    watched: dict[str, list[str]] = {}
+    for account in accounts:
+        if "held_by" in account:
+            holder = account["held_by"]
+            where = "" if holder is None else f"on {holder['host']}, pid {holder['pid']}"
+            watched.setdefault(where, []).append(account["account"])
+    for where, names in sorted(watched.items()):
+        yield Cell(f"{', '.join(names)}: watched {where or 'by no daemon'}", "dim" if where else "bad")
 
 
 def check_line(account: AccountDocument, problems: Sequence[str]) -> Cell:

@@ -32,7 +32,8 @@ class ActivityCounts:
 class AccountView:
     """One configured account. `state` None: it never started. `is_failing`: its tasks are down.
 
-    `last_metrics`: what the account's last tick or read measured, if anything.
+    `last_metrics`: what the account's last tick or read measured, if anything. `is_held` False: another daemon watches
+    it, or none.
     """
 
     name: str
@@ -40,6 +41,7 @@ class AccountView:
     settings: AccountSettings
     is_failing: bool = False
     last_metrics: MetricsSnapshot | None = None
+    is_held: bool = True
 
 
 @dataclass(frozen=True, slots=True)

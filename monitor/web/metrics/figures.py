@@ -52,11 +52,14 @@ def render_figures(view: DaemonView, pause: Callable[[], None]) -> str:
 def _add_account(account: AccountView, view: DaemonView, sinks: _Sinks) -> Iterator[None]:
     """Add the samples of one account, a subject a turn."""
     if account.state is None:
+        # Nothing is known of it but this.
+        labels = _label_text(account.name, MONITOR_SUBJECT)
         if account.is_failing:
-            # Nothing is known of it but this.
-            labels = _label_text(account.name, MONITOR_SUBJECT)
             exposition, add = sinks["monitor"]["account_failing"]
             add(f"{exposition}{labels} 1\n")
+        if not account.is_held:
+            exposition, add = sinks["monitor"]["lease_held"]
+            add(f"{exposition}{labels} 0\n")
         return
     last = account.last_metrics
     snapshot = (

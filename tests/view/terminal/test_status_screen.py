@@ -9,6 +9,7 @@ from monitor.core.model.account import Balance, IsolatedPair, PairStatus, Thresh
 from monitor.core.model.events import RatesRead
 from monitor.core.state.account_state import AccountState
 from monitor.core.state.price_state import PriceState
+from monitor.records.leases import Holder
 from monitor.view.documents.account import account_document
 from monitor.view.documents.status import DaemonStatus, merge_fetched, status_document
 from monitor.view.documents.stress import StableAssets
@@ -20,6 +21,7 @@ from monitor.view.terminal.status_screen import (
     headlines,
     interest_cells,
     recovery_cells,
+    status_lines,
     transfer_out_cells,
 )
 from monitor.view.terminal.table import Cell
@@ -46,6 +48,16 @@ def cross_with(initial: str, call: str, liquidation: str) -> AccountState:
 
 def texts(cells: list[Cell]) -> list[str]:
     return [cell.text for cell in cells]
+
+
+def test_daemons_that_share_the_accounts_are_named() -> None:
+    states = [replace(CALM, account=name) for name in "ab"]
+    live = {state.account: account_document(state, documents.SETTINGS, documents.NOW, "1") for state in states}
+    shared = replace(RUNNING, holders={"a": Holder("desk", 7, documents.NOW, documents.NOW)})
+    found = status_lines(status_document(list(live), live, shared, documents.NOW, "1"))
+    assert found[1:3] == [Cell("b: watched by no daemon", "bad"), Cell("a: watched on desk, pid 7", "dim")]
+    alone = status_lines(status_document(list(live), live, RUNNING, documents.NOW, "1"))
+    assert not [cell for cell in alone if "watched" in cell.text]
 
 
 def test_ok_account_is_one_line_naming_the_nearest_scope() -> None:

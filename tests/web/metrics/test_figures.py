@@ -29,8 +29,10 @@ CROSS_LEVEL = 'margin_monitor_margin_level_ratio{account="main",scope="cross"}'
 PAIR_LEVEL = 'margin_monitor_margin_level_ratio{account="main",scope="isolated",symbol="BTCUSDT"}'
 
 
-def samples(*states: AccountState, failing: tuple[str, ...] = (), seconds: float = 0) -> dict[str, float]:
-    view = daemon_view(*states, at=after(seconds), failing=failing)
+def samples(
+    *states: AccountState, failing: tuple[str, ...] = (), elsewhere: tuple[str, ...] = (), seconds: float = 0
+) -> dict[str, float]:
+    view = daemon_view(*states, at=after(seconds), failing=failing, elsewhere=elsewhere)
     return dict(read_samples(render_figures(view, lambda: None)))
 
 
@@ -124,6 +126,10 @@ def test_account_that_is_gone_has_no_sample() -> None:
 
 def test_failing_account_of_which_nothing_is_known_says_so() -> None:
     assert samples(failing=("main",)) == {'margin_monitor_account_failing{account="main"}': 1}
+
+
+def test_account_that_another_daemon_holds_says_only_that() -> None:
+    assert samples(elsewhere=("main",)) == {'margin_monitor_lease_held{account="main"}': 0}
 
 
 def test_quotes_and_backslashes_in_labels_are_escaped() -> None:

@@ -23,8 +23,10 @@ def daemon_view(
     settings: AccountSettings = SETTINGS,
     activity: ActivityCounts | None = None,
     failing: tuple[str, ...] = (),
+    elsewhere: tuple[str, ...] = (),
 ) -> DaemonView:
-    """A view of these accounts, and of `failing` ones that never started."""
+    """A view of these accounts, of `failing` ones that never started, and of ones that another daemon holds."""
     accounts = tuple(AccountView(state.account, state, settings) for state in states)
     down = tuple(AccountView(name, None, settings, is_failing=True) for name in failing)
+    down += tuple(AccountView(name, None, settings, is_held=False) for name in elsewhere)
     return DaemonView(at, "1.2.3", NOW, accounts + down, ("phone",), activity or ActivityCounts())

@@ -75,8 +75,19 @@ class RuleStopDocument(TypedDict):
     grounds: Grounds
 
 
+class HolderDocument(TypedDict):
+    """The daemon that watches an account, of several on one database: its machine and process, and since when."""
+
+    host: str
+    pid: int
+    since: TimeText
+
+
 class AccountDocument(TypedDict):
-    """One account: its scopes, streams, rates, and counts of alerts and intents."""
+    """One account: its scopes, streams, rates, and counts of alerts and intents.
+
+    `held_by` is there only while several daemons share the accounts; null: nobody watches this one.
+    """
 
     account: str
     state: AccountStatus
@@ -95,3 +106,4 @@ class AccountDocument(TypedDict):
     stale_after_s: NotRequired[Seconds | None]
     version: NotRequired[str]
     rules_stopped: NotRequired[list[RuleStopDocument]]
+    held_by: NotRequired[HolderDocument | None]

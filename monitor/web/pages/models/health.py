@@ -42,6 +42,11 @@ def health_line(status: StatusDocument, alerts: Sequence[AlertDocument] | None, 
     problems = [
         *([] if status["daemon"]["running"] else ["no daemon is running: nothing is watched"]),
         *(
+            f"account {account['account']} is watched by no daemon"
+            for account in accounts
+            if "held_by" in account and account["held_by"] is None
+        ),
+        *(
             reason
             for account in accounts
             for reason in _account_problems(account, is_running=status["daemon"]["running"])
@@ -69,6 +74,11 @@ def _well_words(status: StatusDocument) -> Iterator[str]:
         if (since is not None)
         else "watching"
     )
+    watched: dict[str, list[str]] = {}
+    for account in status["accounts"]:
+        if (holder := account.get("held_by")) is not None:
+            watched.setdefault(f"{holder['host']} (pid {holder['pid']})", []).append(account["account"])
+    yield from (f"{', '.join(names)} on {where}" for where, names in sorted(watched.items()))
     yield f"{sum(stream['connected'] for stream in streams)} of {len(streams)} streams"
     yield "channels and database work"
     offsets = [abs(a["clock_offset_s"]) for a in status["accounts"] if a["clock_offset_s"] is not None]

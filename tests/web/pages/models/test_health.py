@@ -23,6 +23,14 @@ def test_line_is_quiet_while_all_is_well() -> None:
     assert found.words == "watching since 20:51:17 UTC · 2 of 2 streams · channels and database work · clock 71 ms off"
 
 
+def test_daemons_that_share_the_accounts_are_named() -> None:
+    on_desk, on_attic = ({"host": name, "pid": 7, "since": "2025-10-10T20:51:17.000Z"} for name in ("desk", "attic"))
+    own = [account(account=name, held_by=by) for name, by in (("a", on_desk), ("b", on_attic), ("c", on_desk))]
+    assert "b on attic (pid 7) · a, c on desk (pid 7)" in line(status(*own)).words
+    lost = line(status(account(held_by=None), account(account="b", held_by=on_attic)))
+    assert lost.problems == ("account main is watched by no daemon",)
+
+
 def test_stream_that_is_down_makes_it_loud() -> None:
     streams = [{"name": "risk", "connected": False}, {"name": "market", "connected": True}]
     assert line(status(account(streams=streams))).problems == ("main: stream risk down, polling goes on",)
