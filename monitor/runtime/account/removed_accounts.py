@@ -7,8 +7,6 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import Connection
-
 from monitor.clock import Clock
 from monitor.core.alerting.evaluation import close_abandoned
 from monitor.core.alerting.lifecycle import ChannelRouting
@@ -25,7 +23,7 @@ from monitor.runtime.account.supervisor import WatchedAccount
 from monitor.runtime.orders.executor import Executor
 from monitor.runtime.orders.orphans import escalate_orphans
 from monitor.store.readers.alerts import read_alerts
-from monitor.store.readers.intents import read_intents
+from monitor.store.readers.open_accounts import read_open_accounts
 from monitor.store.store import Store
 from monitor.store.writes import intents as intent_rows
 
@@ -79,7 +77,7 @@ class RemovedAccounts:
         """
         if not self._store.is_leader or (self._is_closed and not again):
             return
-        left = await self._store.read(_read_open_accounts) - accounts.keys()
+        left = await self._store.read(read_open_accounts) - accounts.keys()
         own = await self._store.take(left) if self._store.is_shared else left
         now = self._clock.now()
         try:
@@ -159,12 +157,6 @@ class RemovedAccounts:
                 except StoreError as error:
                     log.error("leaving.unread account=%s cause=%s", name, error)
             await asyncio.sleep(SETTLED_CHECK_EVERY_S)
-
-
-def _read_open_accounts(connection: Connection) -> frozenset[str]:
-    """Return the accounts with open alerts or orders."""
-    alerts, orders = read_alerts(connection), read_intents(connection)
-    return frozenset({row.alert.key.account for row in alerts} | {row.intent.account for row in orders})
 
 
 async def _close_alerts(

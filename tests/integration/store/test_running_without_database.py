@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Connection, func, select
 
 from monitor.core.model.alert import AlertState
-from monitor.runtime.account import supervisor
+from monitor.runtime.account import account_failures
 from monitor.sandbox.server import Sandbox
 from monitor.store.schema import tables
 from monitor.store.writes.id_allocation import FIRST_UNRECORDED_ALERT_ID
@@ -328,7 +328,7 @@ async def test_refused_entry_is_notified_and_the_account_continues(tmp_path: Pat
 async def test_where_the_database_goes_on_refusing_the_account_goes_on_unrecorded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(supervisor, "UNRECORDED_BACKOFF_S", (45.0,))
+    monkeypatch.setattr(account_failures, "UNRECORDED_BACKOFF_S", (45.0,))
     database = tmp_path / "monitor.db"
     with http_sink() as sink:
         async with sandbox() as box:
