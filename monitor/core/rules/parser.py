@@ -9,6 +9,7 @@ import decimal
 import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -35,6 +36,7 @@ from monitor.errors import nearest_word
 
 __all__ = ["Condition", "ExpressionError", "LevelTarget", "MetricReader", "parse_condition", "parse_target"]
 
+MAX_PARSES = 3
 MAX_NESTING = 30
 """Maximum depth of nesting."""
 
@@ -301,12 +303,23 @@ class _ExpressionParser:
         )
 
 
+def _parse_python(text: str) -> ast.expr:
+    """Parse by Python's own parser, which fails for nothing where a garbage collection in the middle parses as well.
+
+    Python up to 3.12.3 (gh-106905): a finalizer that formats a traceback does so. The next try has no collection.
+    """
+    for _ in range(MAX_PARSES - 1):
+        with suppress(SystemError):
+            return ast.parse(text, mode="eval").body
+    return ast.parse(text, mode="eval").body
+
+
 def _parse_masked(masked: str, indent: int) -> ast.expr:
     for slip, message, mend in _COMMON_MISTAKES:
         if found := slip.search(masked):
             raise ExpressionError(message, found.start() + 1, mend)
     try:
-        return ast.parse(masked[indent:], mode="eval").body
+        return _parse_python(masked[indent:])
     except SyntaxError as error:
         raise _syntax_error(error, len(masked.rstrip()), indent) from error
     except (RecursionError, MemoryError, ValueError) as error:

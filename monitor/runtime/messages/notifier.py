@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import logging
 import time
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -23,6 +23,7 @@ from monitor.core.notifications.throttling import (
 from monitor.notify.sinks import NotDelivered
 from monitor.runtime.activity_counters import ActivityCounters
 from monitor.runtime.messages.attempt_recorder import AttemptRecorder
+from monitor.runtime.messages.background_tasks import BackgroundTasks
 from monitor.runtime.messages.channel_queue import Channel, ChannelHealth, ChannelQueue, poll_pause_s
 from monitor.runtime.messages.delivery_choice import (
     choose_due,
@@ -71,17 +72,16 @@ class Notifier:
         self._queues = {name: ChannelQueue(ChannelOutbox(numbers, clock.speed)) for name in self._channels}
         self._draining = False
         self._health = ChannelHealth(self._channels)
-        self._background: set[asyncio.Task[None]] = set()
-        self._notice_tasks: set[asyncio.Task[None]] = set()
+        self._background, self._notices = BackgroundTasks(), BackgroundTasks()
         self._delivery_store = DeliveryStore(store, clock)
-        self._sender = MessageSender(message_builder, self._start)
+        self._sender = MessageSender(message_builder, self._background.start)
         self._attempt_recorder = AttemptRecorder(
             self._queues,
             self._delivery_store,
             self._health,
             clock,
             open_alert,
-            self._start,
+            self._background.start,
             counters if counters is not None else ActivityCounters(),
         )
 
@@ -134,9 +134,7 @@ class Notifier:
     def notify(self, notice: Notice) -> None:
         """Send a notice that belongs to no entry: recorded first, or from memory and recorded later."""
         for delivery in self._notice_deliveries(notice):
-            task = asyncio.create_task(self._queue_notice(delivery), name=f"notice {delivery.channel}")
-            self._notice_tasks.add(task)
-            task.add_done_callback(self._notice_tasks.discard)
+            self._notices.start(self._queue_notice(delivery), f"notice {delivery.channel}")
 
     def renumber(self, numbers: Mapping[int, int]) -> None:
         """Set new ids of alerts that were notified from memory, given by their old ones."""
@@ -157,17 +155,20 @@ class Notifier:
 
     async def run(self) -> None:
         """Run one task a channel until cancelled. A failed task is restarted without effect on the other channels."""
-        async with asyncio.TaskGroup() as tasks:
-            for channel in self._channels.values():
-                tasks.create_task(self._keep_serving(channel), name=f"channel {channel.name}")
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for channel in self._channels.values():
+                    tasks.create_task(self._keep_serving(channel), name=f"channel {channel.name}")
+        finally:
+            await self._notices.end()
+            await self._background.end()
 
     async def drain(self, timeout_s: float) -> None:
         """Wait until no channel has anything due, at most `timeout_s` of machine time; groups are sent at once."""
         self._draining = True
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
-                while self._notice_tasks:
-                    await asyncio.wait(set(self._notice_tasks))
+                await self._notices.wait()
                 for desk in self._queues.values():
                     desk.idle.clear()
                     desk.request_poll()
@@ -342,9 +343,3 @@ class Notifier:
         desk.outbox.mark_started([delivery], now)
         result = await self._sender.send(channel, lambda: message, message, plain=needs_plain_text([delivery]))
         await self._attempt_recorder.record(channel, [delivery], result, {}, message.title)
-
-    def _start(self, work: Coroutine[None, None, None], name: str) -> None:
-        """Run a coroutine in the background of the channel's task."""
-        task = asyncio.create_task(work, name=name)
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)

@@ -1,5 +1,7 @@
 """Rule conditions: their meaning, the rejected texts and the errors."""
 
+import ast
+import gc
 from collections.abc import Callable
 from decimal import Decimal
 
@@ -409,3 +411,27 @@ def test_infinite_and_zero_levels_are_ordinary_values() -> None:
     parsed = parse_condition("margin_level >= initial_level", CROSS)
     assert parsed.evaluate({"margin_level": INFINITE, "initial_level": INFINITE}.__getitem__) is True
     assert parsed.evaluate({"margin_level": ZERO, "initial_level": INFINITE}.__getitem__) is False
+
+
+def test_parse_survives_a_finalizer_that_parses() -> None:
+    parses = 0
+
+    def parse_too(phase: str, _: dict[str, int]) -> None:
+        nonlocal parses
+        if phase == "start":
+            gc.disable()
+            ast.parse("1 + (2 * (3 + 4))")
+            gc.enable()
+            parses += 1
+
+    gc.callbacks.append(parse_too)
+    try:
+        for room in range(1, 40):
+            kept: list[list[int]] = []
+            # The next collection comes after so many objects: in the middle of the parse.
+            while gc.get_count()[0] < gc.get_threshold()[0] - room:
+                kept.append([])
+            parse_condition("peg_deviation < -0.01 and held > 0", ("asset",))
+    finally:
+        gc.callbacks.remove(parse_too)
+    assert parses > 0

@@ -160,4 +160,6 @@ async def test_text_does_not_wait_for_a_slow_picture(tmp_path: Path) -> None:
         assert with_picture(server.received) == [False, True, False]
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+        # The picture that hangs has ended with it: nothing is left that no one waits for.
+        assert not [task for task in asyncio.all_tasks() if task.get_name().startswith("picture")]
     await store.close()

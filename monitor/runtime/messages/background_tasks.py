@@ -1,0 +1,38 @@
+"""Tasks that run beside a loop, and end with it."""
+
+import asyncio
+from collections.abc import Coroutine
+
+END_TIMEOUT_S = 1.0
+"""Machine seconds that tasks under way have at the end, and again once they are cancelled."""
+
+
+class BackgroundTasks:
+    """Tasks that nobody waits for while they run, ended by their owner.
+
+    With the loop itself they would be cancelled as well, but one that is just starting a child process would then wait
+    without end.
+    """
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self, work: Coroutine[None, None, None], name: str) -> None:
+        """Run a coroutine."""
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def wait(self) -> None:
+        """Wait until none is left."""
+        while self._tasks:
+            await asyncio.wait(set(self._tasks))
+
+    async def end(self) -> None:
+        """Wait for END_TIMEOUT_S until all have ended, then cancel the rest."""
+        for must_end in (False, True):
+            tasks = set(self._tasks)
+            for task in tasks if must_end else ():
+                task.cancel()
+            if tasks:
+                await asyncio.wait(tasks, timeout=END_TIMEOUT_S)
