@@ -105,10 +105,12 @@ class Daemon:
         )
         numbers = self.id_numbers = id_numbers if id_numbers is not None else IdAllocator(clock.now())
         self._clock_jumps = ClockJumpWatch(clock, self._on_clock_jump, last_clock_check)
+        self._account_owners = AccountOwners(accounts)
         self._share = AccountShare(
             accounts,
             store,
             clock,
+            self._account_owners,
             self._channels,
             self._supervise,
             lambda name: self._supervisor.drop(name),
@@ -128,7 +130,6 @@ class Daemon:
             lambda name, since: self._supervisor.reopen_record(name, since),
             self._share,
         )
-        self._account_owners = AccountOwners(self._share.held)
         self._shared = SharedServices(
             store, clock, self._scheduler, self._notifier, numbers.ids, version, self._account_owners, self.counters
         )

@@ -12,7 +12,8 @@ _FIRST_UNRECORDED_INTENT = 2_000_000_000
 
 
 class IdAllocator:
-    """Rising ids, none given twice in a process. While the database is not known they come from a range of their own.
+    """Rising ids, none given twice in a process. While the database is not known they come from a range of their own,
+    and so they do at the end of a block.
 
     That range starts at the second of the daemon's start, so that two starts without the database never share an id.
     """
@@ -23,6 +24,7 @@ class IdAllocator:
         self._intent = _FIRST_UNRECORDED_INTENT + second
         self._is_known = False
         self._block_ends: tuple[int, int] | None = None
+        self._spare_alert, self._spare_intent = self._alert, self._intent
         self.ids = IdSource(self._next_alert, self._next_intent)
 
     async def refresh(self, store: Store, now: datetime) -> NextIds:
@@ -34,7 +36,10 @@ class IdAllocator:
             first = await store.next_ids(now)
             self.continue_from(first)
             return first
-        block = await store.reserve_ids(now)
+        above = (self._alert, self._intent) if self._is_known else (0, 0)
+        block = await store.reserve_ids(now, above=above)
+        if not self._is_known:
+            self._spare_alert, self._spare_intent = self._alert, self._intent
         self._alert, self._intent, self._is_known = block.first.alert, block.first.intent, True
         self._block_ends = block.alerts_end, block.intents_end
         return block.first
@@ -54,9 +59,15 @@ class IdAllocator:
         self._is_known = True
 
     def _next_alert(self) -> int:
+        if self._block_ends is not None and self._alert >= self._block_ends[0]:
+            self._spare_alert += 1
+            return self._spare_alert - 1
         self._alert += 1
         return self._alert - 1
 
     def _next_intent(self) -> int:
+        if self._block_ends is not None and self._intent >= self._block_ends[1]:
+            self._spare_intent += 1
+            return self._spare_intent - 1
         self._intent += 1
         return self._intent - 1

@@ -126,6 +126,7 @@ class StoreSession:
         self._reopen_record = reopen_record
         self._share = share
         self._was_leader = False
+        self._ids_connects = 0
         self._extended_at: dict[str, datetime] = {}
         self._lease = LeaseWait()
         self._known_changes: int | None = None
@@ -194,7 +195,8 @@ class StoreSession:
         changes, now = self._store.replacement_count, self._clock.now()
         epoch = None if self._store.lease is None else self._store.lease.epoch
         try:
-            await self._divide()
+            if self._share is not None:
+                await self._share.divide()
             await self._register()
             own = self._store.held_accounts if self._store.is_shared else None
             recovered = await self._store.recover_interrupted(now, self._channels, own)
@@ -202,8 +204,7 @@ class StoreSession:
             self._commands_seen = None
             # Before any account is evaluated, so that acks and silences hold.
             await self._poll_commands()
-            if not self._store.is_shared or self._id_numbers.needs_block:
-                await self._id_numbers.refresh(self._store, now)
+            await self._refresh_ids()
             self._known_changes = changes
             self._extended_at = {}
             await self._on_loaded(True)
@@ -219,26 +220,24 @@ class StoreSession:
         log.info("store.taken_up in_doubt=%d", len(recovered))
         return True
 
-    async def _divide(self) -> None:
-        """Divide the accounts with the other daemons, and stop those that another one watches from now on."""
-        if self._share is not None:
-            await self._share.divide()
-            if not self.is_known:
-                await self._share.stop_others()
-
     async def _share_accounts(self) -> None:
-        """Do what daemons on one database do in each turn; nothing where one holds it. Raises StoreError."""
+        """Follow what has changed of this daemon's share; nothing where one daemon holds all. Raises StoreError."""
         if not self._store.is_shared:
             return
-        await self._divide()
         self._extended_at = {name: at for name, at in self._extended_at.items() if name in self._store.held_accounts}
-        if self._id_numbers.needs_block:
-            await self._id_numbers.refresh(self._store, self._clock.now())
+        if self._id_numbers.needs_block or self._store.connects != self._ids_connects:
+            # A server that lags behind may not know of the block.
+            await self._refresh_ids()
         if self._store.is_leader and not self._was_leader:
             # What is done once a database is done here from now on, and needs the commands in force.
             self._commands_seen = None
         if self._store.is_leader != self._was_leader:
             await self._register()
+
+    async def _refresh_ids(self) -> None:
+        connects = self._store.connects
+        await self._id_numbers.refresh(self._store, self._clock.now())
+        self._ids_connects = connects
 
     async def _register(self) -> None:
         await self._store.register_daemon(os.getpid(), self._clock.now(), self._version, self._clock.read_steady())

@@ -149,13 +149,13 @@ class Store:
         """Return this process's term as the holder of the account, or of the whole database; None if it is neither."""
         return self.lease if self._access.leases is None else self._access.leases.find_term(account)
 
-    async def divide(self, accounts: Sequence[str]) -> Division:
+    async def divide(self, accounts: Sequence[str], ending: Collection[str] = ()) -> Division:
         """Prove that this daemon lives, and divide the accounts with the others (`AccountLeases.divide`); each second.
 
-        Accounts that were lost have to be stopped before the next call: that takes them anew where it can.
+        `ending`: accounts that were lost and have not stopped yet, which are not taken anew.
         """
         leases = self._shared_leases
-        return leases.report(await self._writer.run(leases.divide, accounts))
+        return leases.report(await self._writer.run(leases.divide, accounts, ending))
 
     async def take(self, accounts: Collection[str]) -> frozenset[str]:
         """Take those of the accounts that no daemon holds, whatever the share; return those that are held now."""

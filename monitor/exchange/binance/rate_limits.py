@@ -175,6 +175,11 @@ class WeightBudget:
             return None
         return self._connected_s[-limit] + CONNECTION_WINDOW_S - now_s
 
+    def return_connection(self) -> None:
+        """Take back the last attempt: the exchange has not seen it."""
+        if self._connected_s:
+            self._connected_s.pop()
+
     def wait_s(
         self, pool: WeightPool, weight: int, now: datetime, now_s: float, priority: Priority = Priority.FIRST
     ) -> float | None:

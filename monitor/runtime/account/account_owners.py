@@ -1,6 +1,6 @@
 """The exchange's user behind each configured account: no two may be the same, and none may be unknown."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from monitor.core.model.events import HealthRead
@@ -10,8 +10,8 @@ class AccountOwners:
     """The exchange's user number of each account of the daemon, as far as it is known."""
 
     def __init__(self, accounts: Collection[str]) -> None:
-        """`accounts` are those that the daemon watches; they may change."""
-        self._accounts = accounts
+        """`accounts` are all that are configured, also those that another daemon watches."""
+        self._accounts = tuple(accounts)
         self._uids: dict[str, int] = {}
         self._identified: set[str] = set()
         self._reported_twins: set[tuple[str, ...]] = set()
@@ -27,6 +27,16 @@ class AccountOwners:
     def set_uid(self, account: str, uid: int) -> None:
         """Set the user number that the exchange returned or that was recorded for this very key."""
         self._uids[account] = uid
+
+    def set_elsewhere(self, uids: Mapping[str, int], watched: Collection[str]) -> None:
+        """Set the recorded user numbers of the accounts that another daemon watches; the others know their own."""
+        for name in self._accounts:
+            if name in watched:
+                continue
+            if name in uids:
+                self._uids[name] = uids[name]
+            else:
+                self._uids.pop(name, None)
 
     def mark_identified(self, account: str) -> None:
         """Mark that the actions taken in the account under other names are on their way to its decisions."""

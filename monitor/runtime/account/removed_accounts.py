@@ -2,10 +2,11 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from monitor.clock import Clock
 from monitor.core.alerting.evaluation import close_abandoned
@@ -23,6 +24,7 @@ from monitor.runtime.account.supervisor import WatchedAccount
 from monitor.runtime.orders.executor import Executor
 from monitor.runtime.orders.orphans import escalate_orphans
 from monitor.store.readers.alerts import read_alerts
+from monitor.store.readers.holders import read_recently_held
 from monitor.store.readers.open_accounts import read_open_accounts
 from monitor.store.store import Store
 from monitor.store.writes import intents as intent_rows
@@ -33,6 +35,11 @@ SETTLED_CHECK_EVERY_S = 0.5
 """Machine seconds between two reads of the orders from the database."""
 
 SETTLE_RETRY_S = 5.0
+
+UNWATCHED_FOR = timedelta(minutes=15)
+"""Time for which no daemon has held an account that is not in the configuration of this one."""
+
+LOOK_EVERY_S = 60.0
 
 
 class RemovedAccounts:
@@ -62,7 +69,7 @@ class RemovedAccounts:
         self._wake_channels = wake_channels
         self._on_change = on_change
         self._announced: set[str] = set()
-        self._is_closed = False
+        self._look_at_s = float("-inf")
 
     @property
     def accounts(self) -> Mapping[str, WatchedAccount]:
@@ -72,12 +79,14 @@ class RemovedAccounts:
     async def close_unconfigured(self, accounts: Mapping[str, WatchedAccount], *, again: bool) -> None:
         """Close the alerts of all accounts but `accounts`, and see to their orders (`escalate_orphans`).
 
-        Done once, or `again`, by the one daemon that does what is done once a database; what another daemon watches is
-        left to it. Raises StoreError.
+        Done once, or `again`. Of several daemons one does so, every minute, for accounts that nobody has watched for
+        UNWATCHED_FOR: another daemon may have them in its configuration, and only be restarting. Raises StoreError.
         """
-        if not self._store.is_leader or (self._is_closed and not again):
+        if not self._store.is_leader or (time.monotonic() < self._look_at_s and not again):
             return
         left = await self._store.read(read_open_accounts) - accounts.keys()
+        if self._store.is_shared:
+            left -= await self._store.read(read_recently_held, UNWATCHED_FOR)
         own = await self._store.take(left) if self._store.is_shared else left
         now = self._clock.now()
         try:
@@ -86,7 +95,7 @@ class RemovedAccounts:
         finally:
             if self._store.is_shared:
                 await self._store.give_back(own - self._accounts.keys())
-        self._is_closed = True
+        self._look_at_s = time.monotonic() + LOOK_EVERY_S if self._store.is_shared else float("inf")
         self._wake_channels(self._channels)
 
     async def settle(self, name: str) -> None:

@@ -291,11 +291,13 @@ class AccountSupervisor:
             self._shared.notifier.renumber(_new_numbers(before, memory.state))
 
     def drop(self, name: str) -> None:
-        """Forget the account, which another daemon watches from now on; whatever is left of it here is out of date."""
+        """Forget the account, which another daemon may watch from now on; whatever is left of it here is out of date."""
         self.services.pop(name, None)
-        left = self._memories[name].backlog
-        if not left.is_empty:
-            log.warning("account.unwritten account=%s entries=%d", name, len(left.entries))
+        memory = self._memories[name]
+        if memory.state is None and memory.backlog.is_empty:
+            return
+        if not memory.backlog.is_empty:
+            log.warning("account.unwritten account=%s entries=%d", name, len(memory.backlog.entries))
         self._memories[name] = AccountMemory()
         self._failures[name] = AccountFailures()
 

@@ -1,13 +1,14 @@
 """The daemons that hold accounts, where several share one database."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 from sqlalchemy import Connection, select
 
 from monitor.records.leases import Holder
 from monitor.store.db.account_leases import LEADER
 from monitor.store.db.account_locks import read_locked
-from monitor.store.db.lease_term import WHOLE_DATABASE
+from monitor.store.db.lease_term import WHOLE_DATABASE, read_database_time
 from monitor.store.schema import tables
 
 
@@ -25,3 +26,10 @@ def read_holders(connection: Connection) -> Mapping[str, Holder]:
     rows = connection.execute(wanted).all()
     locked = read_locked(connection, [row.account for row in rows]) if rows else frozenset()
     return {row.account: Holder(row.host, row.pid, row.since, row.seen_at) for row in rows if row.account in locked}
+
+
+def read_recently_held(connection: Connection, within: timedelta) -> frozenset[str]:
+    """Return the accounts that a daemon has held within that time, by the database's clock."""
+    table = tables.leases
+    since = read_database_time(connection) - within
+    return frozenset(connection.execute(select(table.c.account).where(table.c.renewed_at >= since)).scalars())

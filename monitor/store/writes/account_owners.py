@@ -23,6 +23,13 @@ def read_known_owners(connection: Connection) -> Mapping[str, int]:
     return {row.key_mark: row.uid for row in connection.execute(select(table.c.key_mark, table.c.uid))}
 
 
+def read_account_owners(connection: Connection) -> Mapping[str, int]:
+    """Return the exchange's user number last seen behind each account, by the account's name."""
+    table = tables.owners
+    rows = connection.execute(select(table.c.account, table.c.uid).order_by(table.c.seen_at))
+    return {row.account: row.uid for row in rows}
+
+
 def identify_owner(
     connection: Connection, account: str, key_mark: str, uid: int | None, now: datetime
 ) -> OwnerRead | None:

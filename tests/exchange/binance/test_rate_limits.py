@@ -8,6 +8,7 @@ from httpx import Headers
 
 from monitor.exchange.binance.api import accounts, market
 from monitor.exchange.binance.rate_limits import (
+    MAX_ACCOUNT_CONNECTIONS,
     Priority,
     WeightBudget,
     WeightPool,
@@ -155,7 +156,7 @@ def test_hold_lasts_as_long_as_the_exchange_says(
 
 def test_connections_stay_below_the_limit_of_attempts_and_prices_go_first() -> None:
     budget = WeightBudget()
-    for second in range(200):
+    for second in range(MAX_ACCOUNT_CONNECTIONS):
         assert budget.take_connection(float(second), is_account=True) is None
     assert budget.take_connection(250.0, is_account=True) == 50.0
     for _ in range(50):
@@ -164,3 +165,12 @@ def test_connections_stay_below_the_limit_of_attempts_and_prices_go_first() -> N
     # The attempts of the first seconds count no more after five minutes; those for prices count for accounts, too.
     assert budget.take_connection(300.0, is_account=False) is None
     assert budget.take_connection(300.0, is_account=True) == 51.0
+
+
+def test_attempt_that_reached_no_server_does_not_count() -> None:
+    budget = WeightBudget()
+    for _ in range(MAX_ACCOUNT_CONNECTIONS):
+        assert budget.take_connection(0.0, is_account=True) is None
+    budget.return_connection()
+    assert budget.take_connection(1.0, is_account=True) is None
+    assert budget.take_connection(1.0, is_account=True) is not None

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -68,8 +69,7 @@ class WebSocketFactory:
         if self.gate is not None:
             await self.gate.wait(is_account=is_account)
         try:
-            async with asyncio.timeout(_OPEN_TIMEOUT_S):
-                sock = await connect_fastest(url) if self.proxy is None else None
+            sock = await self._connect(url)
             connection = await connect(
                 url,
                 sock=sock,
@@ -98,6 +98,18 @@ class WebSocketFactory:
             yield websocket
         finally:
             await websocket.close()
+
+    async def _connect(self, url: str) -> socket.socket | None:
+        """Return a connected socket; None behind a proxy. An attempt that reaches no server does not count."""
+        if self.proxy is not None:
+            return None
+        try:
+            async with asyncio.timeout(_OPEN_TIMEOUT_S):
+                return await connect_fastest(url)
+        except (OSError, TimeoutError):
+            if self.gate is not None:
+                self.gate.budget.return_connection()
+            raise
 
 
 class WebSocket:
