@@ -1,0 +1,135 @@
+"""The share of one of several daemons: what it runs, stops, gives back and forgets."""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from monitor.clock import SystemClock
+from monitor.config.loading import load_config
+from monitor.config.policies import build_policy
+from monitor.exchange.port import Exchange
+from monitor.runtime.account.account_owners import AccountOwners
+from monitor.runtime.account.account_share import AccountShare
+from monitor.runtime.account.poller import ReadIntervals
+from monitor.runtime.account.supervisor import WatchedAccount
+from monitor.store.store import Store
+from monitor.store.writes.account_owners import save_owner
+from tests.support.command import write_config
+from tests.support.daemon import eventually
+from tests.support.postgres import PostgresServer
+
+NAMES = ("alpha", "beta", "gamma")
+STILL_S = 3.0
+"""Time in which nothing may happen: three turns."""
+
+
+def no_exchange() -> Exchange:
+    raise AssertionError("nothing is read here")
+
+
+@dataclass(slots=True)
+class SharingDaemon:
+    """One share over its own store, with accounts that only note that they run."""
+
+    store: Store
+    owners: AccountOwners = field(default_factory=lambda: AccountOwners(NAMES))
+    running: set[str] = field(default_factory=set)
+    dropped: list[str] = field(default_factory=list)
+    may_end: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.may_end.set()
+
+    async def supervise(self, name: str) -> None:
+        self.running.add(name)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            while not self.may_end.is_set():
+                # It goes on though it was cancelled.
+                with contextlib.suppress(asyncio.CancelledError):
+                    await self.may_end.wait()
+            self.running.discard(name)
+
+
+Start = Callable[[], contextlib.AbstractAsyncContextManager[SharingDaemon]]
+
+
+@pytest.fixture
+def start(postgres_server: PostgresServer, postgres_template: str, tmp_path: Path) -> Iterator[Start]:
+    """Start one more daemon that shares three accounts."""
+    name = f"share_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
+    postgres_server.create_database(name, postgres_template)
+    policy = build_policy(load_config(write_config(tmp_path), {}), "main")
+    accounts = {account: WatchedAccount(policy, ReadIntervals(), no_exchange) for account in NAMES}
+
+    @contextlib.asynccontextmanager
+    async def start_one() -> AsyncIterator[SharingDaemon]:
+        store = await asyncio.to_thread(Store.open, postgres_server.url(name), by_account=True)
+        await store.register_daemon(os.getpid(), datetime.now(UTC), "0.1.0")
+        daemon = SharingDaemon(store)
+        share = AccountShare(
+            accounts, store, SystemClock(), daemon.owners, (), daemon.supervise, daemon.dropped.append, lambda: ()
+        )
+        await share.divide()
+        task = asyncio.create_task(share.run())
+        try:
+            yield daemon
+        finally:
+            daemon.may_end.set()
+            task.cancel()
+            await asyncio.wait([task])
+            await store.close()
+
+    yield start_one
+    postgres_server.drop_database(name)
+
+
+async def runs(daemon: SharingDaemon, count: int) -> None:
+    async def is_so() -> bool:
+        return len(daemon.running) == count and daemon.running == daemon.store.held_accounts
+
+    await eventually(is_so, 60, story=lambda: f"{daemon.running} {daemon.store.held_accounts}")
+
+
+async def test_account_is_given_back_once_it_has_stopped(start: Start) -> None:
+    async with start() as first:
+        await runs(first, 3)
+        first.may_end.clear()
+        async with start() as second:
+            await asyncio.sleep(STILL_S)
+            assert (len(first.store.held_accounts), second.running) == (3, set())
+            first.may_end.set()
+            await runs(second, 1)
+            await runs(first, 2)
+            assert first.dropped[-1:] == list(second.running)
+
+
+async def test_nothing_is_kept_of_an_account_that_another_daemon_watches(start: Start) -> None:
+    async with start() as first:
+        await runs(first, 3)
+        async with start() as second:
+            await runs(second, 1)
+            assert set(second.dropped) == set(NAMES)
+
+
+async def test_one_user_under_two_names_is_found_across_daemons(start: Start) -> None:
+    async with start() as first, start() as second:
+        await runs(second, 1)
+        (elsewhere,), mine = second.running, min(first.running)
+        first.owners.set_uid(mine, 7)
+        await second.store.execute(save_owner, elsewhere, "key", 7, datetime.now(UTC))
+
+        async def is_found() -> bool:
+            return first.owners.find_twin(mine) == elsewhere
+
+        await eventually(is_found, 60)
+        first.owners.mark_identified(mine)
+        # Of the third one nothing is known.
+        assert first.owners.find_unidentified(mine) not in ("", mine, elsewhere)
