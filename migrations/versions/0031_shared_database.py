@@ -1,4 +1,4 @@
-"""Several daemons on one database: the account of each delivery, blocks of ids, what each daemon holds."""
+"""Several daemons on one database: the account of each delivery, blocks of ids, the accounts of each daemon."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -19,3 +19,4 @@ def upgrade() -> None:
     for name in ("alert_ids_from", "intent_ids_from"):
         op.add_column("control", sa.Column(name, number, nullable=False, server_default="1"))
     op.add_column("daemons", sa.Column("lease", sa.Text, nullable=False, server_default="database"))
+    op.add_column("daemons", sa.Column("accounts", sa.Text))

@@ -101,13 +101,18 @@ def read_next_ids(connection: Connection, now: datetime) -> NextIds:
     return NextIds(max((alert or 0) + 1, least), max((intent or 0) + 1, least), (alert or 0) + 1)
 
 
-def reserve_ids(connection: Connection, now: datetime, size: int) -> IdBlock:
-    """Reserve so many ids of alerts and of intents for the caller, whatever other daemons reserve or use."""
+def reserve_ids(connection: Connection, now: datetime, size: int, above: tuple[int, int] = (0, 0)) -> IdBlock:
+    """Reserve so many ids of alerts and of intents for the caller, whatever other daemons reserve or use.
+
+    They begin above all that the database knows, and not below `above` (alert, intent): the first ids that the caller
+    has not given yet, which a server that lags behind does not know of.
+    """
     table = tables.control
     wanted = select(table.c.alert_ids_from, table.c.intent_ids_from).where(table.c.id == 1)
     reserved = connection.execute(wanted.with_for_update()).one()
     free = read_next_ids(connection, now)
-    alert, intent = max(reserved.alert_ids_from, free.alert), max(reserved.intent_ids_from, free.intent)
+    alert = max(reserved.alert_ids_from, free.alert, above[0])
+    intent = max(reserved.intent_ids_from, free.intent, above[1])
     ends = {"alert_ids_from": alert + size, "intent_ids_from": intent + size}
     connection.execute(update(table).where(table.c.id == 1).values(ends))
     return IdBlock(NextIds(alert, intent, alert), alert + size, intent + size)

@@ -238,9 +238,9 @@ class Store:
         """Return the first free ids of alerts and intents, across all accounts."""
         return await self.read(read_next_ids, now)
 
-    async def reserve_ids(self, now: datetime, size: int = ID_BLOCK_SIZE) -> IdBlock:
-        """Return ids of alerts and intents that no other daemon gets, for one that shares the database."""
-        return await self._writer.run(reserve_ids, now, size)
+    async def reserve_ids(self, now: datetime, size: int = ID_BLOCK_SIZE, above: tuple[int, int] = (0, 0)) -> IdBlock:
+        """Return ids of alerts and intents that no other daemon gets, those of `above` at the lowest."""
+        return await self._writer.run(reserve_ids, now, size, above)
 
     async def read_commands(self, now: datetime, since: int | None = None) -> Commands | None:
         """Return the commands of people; None when there are no changes since change number `since`."""

@@ -1,9 +1,10 @@
 """The leases of a daemon that shares the accounts of its PostgreSQL database with other daemons."""
 
+import json
 import logging
 import zlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -30,13 +31,25 @@ MEMBER_FOR = timedelta(seconds=5)
 SHARED, GONE = "account", "none"
 """What a daemon's row says of its leases: those of single accounts; none any more."""
 
+_CHANGES = "lease_changes"
+
 
 @dataclass(frozen=True, slots=True)
-class Share:
-    """The accounts that a daemon holds above its share, and how many daemons share them."""
+class Surplus:
+    """The accounts that a daemon holds above its share, and how many daemons share all of them."""
 
-    surplus: tuple[str, ...]
+    accounts: tuple[str, ...]
     members: int
+
+
+@dataclass(frozen=True, slots=True)
+class _LeaseChanges:
+    """What a transaction took, gave back and renewed: it counts once the transaction is durable."""
+
+    taken: Mapping[str, tuple[LeaseTerm, LeaseTaking]] = field(default_factory=dict)
+    given: Mapping[str, LeaseTerm] = field(default_factory=dict)
+    renewed: Mapping[str, LeaseTerm] = field(default_factory=dict)
+    renewed_at_s: float = 0.0
 
 
 class AccountLeases:
@@ -62,12 +75,12 @@ class AccountLeases:
         # Replaced, never changed: other threads read it.
         self._terms: Mapping[str, LeaseTerm] = {}
         self._reported: Mapping[str, LeaseTerm] = {}
-        self._renewed: Mapping[str, LeaseTerm] = {}
         self._locked: set[str] = set()
         self._unchanged = UnchangedItems()
-        self._members: frozenset[str] = frozenset()
+        self._configured: tuple[str, ...] = ()
+        self._others: Mapping[str, frozenset[str]] = {}
         self._unclaimed: set[str] = set()
-        """Accounts that it holds above its share since no other daemon took them."""
+        """Accounts that it holds above its share since no other daemon took them, though one has them."""
 
         self._is_registered = False
 
@@ -76,23 +89,28 @@ class AccountLeases:
         """The accounts that this daemon holds."""
         return frozenset(self._terms) - {LEADER}
 
+    @property
+    def daemon_columns(self) -> Mapping[str, str]:
+        """What the row of this daemon says of its leases, for others: that it shares, and what it could hold."""
+        return {"lease": SHARED, "accounts": json.dumps(self._configured)}
+
     def find_term(self, item: str) -> LeaseTerm | None:
         """Return the term of that account, or of LEADER; None where it is not held."""
         return self._terms.get(item)
 
-    def report(self, share: Share) -> Division:
+    def report(self, surplus: Surplus) -> Division:
         """Return what is held now, and what has changed since the last report; a change is reported once."""
         now, before = self._terms, self._reported
         self._reported = now
         taken = {item for item, term in now.items() if before.get(item) is not term}
-        lost = {item for item, term in before.items() if now.get(item) is not term}
+        lost = {item for item, term in before.items() if now.get(item) is not term and not term.is_given_back}
         leader = {LEADER}
         return Division(
             held=frozenset(now) - leader,
             taken=frozenset(taken - lost - leader),
             lost=frozenset(lost - leader),
-            surplus=tuple(account for account in share.surplus if account in now),
-            members=share.members,
+            surplus=tuple(account for account in surplus.accounts if account in now),
+            members=surplus.members,
             is_leader=LEADER in now,
         )
 
@@ -121,64 +139,68 @@ class AccountLeases:
         """
         began_s = self._steady_s()
         self._check(connection)
-        table, terms = tables.leases, self._terms
+        table, changes = tables.leases, _changes_of(connection)
+        terms = _without(self._terms, changes.given)
         if terms:
             own = update(table).where(table.c.holder == self.holder, table.c.account.in_(terms))
             own = own.values(renewed_at=read_database_time(connection))
             rows = connection.execute(own.returning(table.c.account, table.c.epoch)).all()
             epochs = {row.account: row.epoch for row in rows}
-            lost = {item for item, term in terms.items() if epochs.get(item) != term.epoch}
+            lost = {item: term for item, term in terms.items() if epochs.get(item) != term.epoch}
             self._drop(lost, "another daemon took it")
-        self._renewed = self._terms
-        connection.info["lease_proof"] = began_s
+            terms = _without(terms, lost)
+        connection.info[_CHANGES] = replace(changes, renewed=terms, renewed_at_s=began_s)
 
-    def record_proof(self, proved_at_s: float) -> None:
-        """Record that a renewal that began at that steady moment is durable."""
-        for item, term in self._renewed.items():
-            if self._terms.get(item) is term:
-                term.record_proof(proved_at_s)
-
-    def record_taken(self, connection: Connection) -> None:
-        """Hold what the connection's transaction took, now that it is durable."""
-        taken: dict[str, tuple[LeaseTerm, LeaseTaking]] = connection.info.pop("leases_taken", {})
-        for term, taking in taken.values():
+    def record_changes(self, connection: Connection) -> None:
+        """Record what the connection's transaction took, gave back and renewed, now that it is durable."""
+        changes: _LeaseChanges | None = connection.info.pop(_CHANGES, None)
+        if changes is None:
+            return
+        for term, taking in changes.taken.values():
             term.record_taking(taking)
-        if taken:
-            self._terms = {**self._terms, **{item: term for item, (term, _) in taken.items()}}
+        for term in changes.given.values():
+            term.is_given_back = True
+        taken = {item: term for item, (term, _) in changes.taken.items()}
+        self._terms = {**_without(self._terms, changes.given), **taken}
+        self._unclaimed -= changes.given.keys()
+        for item, term in changes.renewed.items():
+            if self._terms.get(item) is term:
+                term.record_proof(changes.renewed_at_s)
 
     def give_back(self, connection: Connection, accounts: Collection[str] | None = None) -> None:
         """Give accounts back, by default all with LEADER; `unlock` has to follow once that is durable.
 
-        Nothing is sent for them from now on, and the next holder may send at once.
+        Nothing is sent for them from now on.
         """
         given = {item: term for item, term in self._terms.items() if accounts is None or item in accounts}
-        self._terms = {item: term for item, term in self._terms.items() if item not in given}
-        self._reported = {item: term for item, term in self._reported.items() if item not in given}
-        self._unclaimed -= given.keys()
         for term in given.values():
             term.give_back(connection)
+        changes = _changes_of(connection)
+        connection.info[_CHANGES] = replace(changes, given={**changes.given, **given})
         if accounts is None:
             table = tables.daemons
             connection.execute(update(table).where(table.c.id == self.holder).values(lease=GONE))
 
     def unlock(self, connection: Connection) -> None:
         """Let other daemons take what this one does not hold any more."""
-        taken = connection.info.get("leases_taken", {})
-        for item in self._locked - self._terms.keys() - taken.keys():
+        for item in self._locked - self._terms.keys() - _changes_of(connection).taken.keys():
             unlock(connection, item)
             self._locked.discard(item)
 
-    def divide(self, connection: Connection, accounts: Sequence[str]) -> Share:
+    def divide(self, connection: Connection, accounts: Sequence[str], ending: Collection[str] = ()) -> Surplus:
         """Renew everything held, end sessions of holders that are hung or gone, and take what this daemon lacks.
 
-        Every daemon does so each second, by itself: all come to the same shares from the same rows.
+        Every daemon does so each second, by itself: all come to the same shares from the same rows. `ending` are not
+        taken now: something of them that this daemon held before still runs.
+
+        Only accounts that another daemon has as well are divided; the rest is always this one's. One above its share
+        that nobody takes is kept until a daemon that has it comes, or changes its configuration.
         """
+        self._configured = tuple(sorted(set(accounts)))
         self.unlock(connection)
         self.renew(connection)
-        members = self._read_members(connection)
-        if members != self._members:
-            self._members = members
-            self._unclaimed.clear()
+        others_of = self._read_others_accounts(connection)
+        common = frozenset(name for name in accounts if any(name in theirs for theirs in others_of.values()))
         items = (*dict.fromkeys(accounts), LEADER)
         rows = self._read_rows(connection, items)
         others = read_others(connection, items)
@@ -186,26 +208,29 @@ class AccountLeases:
         if ended := self._end_holders(connection, others, abandoned):
             abandoned -= ended
             others = read_others(connection, items, until_free=ended)
-        free = [item for item in items if item not in others and item not in self._own(connection)]
+        unheld = [item for item in items if item not in others and item not in self._own(connection)]
+        free = [item for item in unheld if item not in ending]
         if LEADER in free:
             self._take(connection, LEADER)
-        own = self._own(connection).keys() & set(accounts)
-        held = dict.fromkeys(members, 0) | {self.holder: len(own)}
+        own = self._own(connection).keys() & common
+        held = {name: 0 for name, theirs in others_of.items() if theirs & common} | {self.holder: len(own)}
         for row in rows.values():
-            if row.account != LEADER and row.holder in members and row.holder != self.holder:
+            if row.account in common and row.holder in held and row.holder != self.holder:
                 held[row.holder] += 1
-        quota = compute_quota(self.holder, held, len(items) - 1)
+        quota = compute_quota(self.holder, held, len(common))
         self._unclaimed &= own
         lacking = quota - len(own - self._unclaimed)
         for item in self._in_own_order(item for item in free if item != LEADER):
-            if lacking > 0:
+            if item not in common:
+                self._take(connection, item)
+            elif lacking > 0:
                 lacking -= self._take(connection, item)
             elif item in abandoned and self._take(connection, item):
                 log.warning("lease.unclaimed account=%s why='no other daemon takes it'", item)
                 self._unclaimed.add(item)
         over = sorted(own - self._unclaimed)[quota:]
         foreign = sorted(self.accounts - set(accounts))
-        return Share((*over, *foreign), len(members))
+        return Surplus((*over, *foreign), len(others_of) + 1)
 
     def take(self, connection: Connection, accounts: Collection[str]) -> None:
         """Take those of the accounts that nobody holds, whatever this daemon's share."""
@@ -214,22 +239,25 @@ class AccountLeases:
             self._take(connection, account)
 
     def _own(self, connection: Connection) -> Mapping[str, object]:
-        """Return what is held, and what this transaction has taken."""
-        return {**self._terms, **connection.info.get("leases_taken", {})}
+        """Return what is held, with what this transaction has taken, without what it has given back."""
+        changes = _changes_of(connection)
+        return {**_without(self._terms, changes.given), **changes.taken}
 
     def _take(self, connection: Connection, item: str) -> bool:
         """Take an item whose lock is free; False for one whose loss is not reported yet."""
-        if item in self._reported or not self._try_lock(connection, item):
+        before = self._reported.get(item)
+        if (before is not None and not before.is_given_back) or not self._try_lock(connection, item):
             return False
         term = LeaseTerm(self.holder, item, self._steady_s)
-        taken = connection.info.setdefault("leases_taken", {})
-        taken[item] = term, term.write_taking(connection)
+        taking, changes = term.write_taking(connection), _changes_of(connection)
+        connection.info[_CHANGES] = replace(changes, taken={**changes.taken, item: (term, taking)})
         return True
 
     def _try_lock(self, connection: Connection, item: str) -> bool:
-        if is_locked := try_lock(connection, item):
+        # The server counts how often a session has a lock: it is never locked twice.
+        if item not in self._locked and try_lock(connection, item):
             self._locked.add(item)
-        return is_locked
+        return item in self._locked
 
     def _drop(self, items: Collection[str], why: str) -> None:
         for item in items:
@@ -237,13 +265,25 @@ class AccountLeases:
             log.error("lease.lost account=%s epoch=%s why=%r", item, self._terms[item].epoch, why)
         self._terms = {item: term for item, term in self._terms.items() if item not in items}
 
-    def _read_members(self, connection: Connection) -> frozenset[str]:
-        """Return the daemons that share the accounts, with this one, whose sign of life is written."""
+    def _read_others_accounts(self, connection: Connection) -> Mapping[str, frozenset[str]]:
+        """Return the other daemons that share the database, each with the accounts that it could hold.
+
+        This one's own, and its sign of life, are written for them.
+        """
         table, now = tables.daemons, read_database_time(connection)
-        own = update(table).where(table.c.id == self.holder).values(seen_at=now, lease=SHARED)
+        own = update(table).where(table.c.id == self.holder)
+        own = own.values(seen_at=now, **self.daemon_columns)
         self._is_registered = connection.execute(own).rowcount == 1
-        present = select(table.c.id).where(table.c.lease == SHARED, table.c.seen_at >= now - MEMBER_FOR)
-        return frozenset(connection.execute(present).scalars()) | {self.holder}
+        present = select(table.c.id, table.c.accounts).where(
+            table.c.id != self.holder, table.c.lease == SHARED, table.c.seen_at >= now - MEMBER_FOR
+        )
+        # One that has not divided yet takes nothing yet.
+        found = {row.id: frozenset(json.loads(row.accounts or "[]")) for row in connection.execute(present)}
+        for name, theirs in found.items():
+            if self._others.get(name) != theirs:
+                self._unclaimed -= theirs
+        self._others = found
+        return found
 
     def _read_rows(self, connection: Connection, items: Collection[str]) -> Mapping[str, Row[Any]]:
         table = tables.leases
@@ -292,3 +332,14 @@ class AccountLeases:
         own = select(daemons.c.id).where(daemons.c.id == self.holder)
         is_forgotten = self._is_registered and connection.execute(own).first() is None
         return is_forgotten or bool(self._terms.keys() - set(known))
+
+
+def _changes_of(connection: Connection) -> _LeaseChanges:
+    """Return what the connection's transaction has changed so far."""
+    found: _LeaseChanges = connection.info.get(_CHANGES) or _LeaseChanges()
+    return found
+
+
+def _without(terms: Mapping[str, LeaseTerm], ended: Mapping[str, LeaseTerm]) -> Mapping[str, LeaseTerm]:
+    """Return the terms that are not among those that ended."""
+    return {item: term for item, term in terms.items() if ended.get(item) is not term}

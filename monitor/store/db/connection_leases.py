@@ -1,5 +1,7 @@
 """The leases of one connection: what it holds, and under which epochs it writes. A command's connection holds none."""
 
+from collections.abc import Mapping
+
 from sqlalchemy import Connection
 
 from monitor.errors import StoreRefused
@@ -20,12 +22,12 @@ def give_lease_back(connection: Connection) -> None:
 
 
 def record_proof(connection: Connection) -> None:
-    """Record what was taken and renewed on the connection, now that its transaction is durable."""
+    """Record what was taken, renewed and given back on the connection, now that its transaction is durable."""
     proved_at_s = connection.info.pop("lease_proof", None)
     leases = _leases_of(connection)
     if isinstance(leases, AccountLeases):
-        leases.record_taken(connection)
-    if leases is not None and proved_at_s is not None:
+        leases.record_changes(connection)
+    elif leases is not None and proved_at_s is not None:
         leases.record_proof(proved_at_s)
 
 
@@ -54,6 +56,12 @@ def held_accounts(connection: Connection) -> frozenset[str] | None:
     """Return the accounts that this connection holds; None where it holds no single ones, but all or nothing."""
     leases = _leases_of(connection)
     return leases.accounts if isinstance(leases, AccountLeases) else None
+
+
+def daemon_columns(connection: Connection) -> Mapping[str, str | None]:
+    """Return what the daemon's row says of the leases of this connection."""
+    leases = _leases_of(connection)
+    return leases.daemon_columns if isinstance(leases, AccountLeases) else {"lease": "database", "accounts": None}
 
 
 def home_account(connection: Connection) -> str | None:

@@ -74,6 +74,9 @@ class LeaseTerm:
         self.loaded_epoch: int | None = None
         """The epoch under which this holder's memory holds everything; claims are made under it."""
 
+        self.is_given_back = False
+        """True once it was given back, and that is durable."""
+
     def take(self, connection: Connection) -> bool:
         """Take the lease, whose lock the connection holds; return whether another had it since this holder had it."""
         with connection.begin():
@@ -129,10 +132,15 @@ class LeaseTerm:
             log.error("lease.lost epoch=%s why='another daemon took it'", self.epoch)
 
     def give_back(self, connection: Connection) -> None:
-        """Give the lease back: nothing more is sent here, and the next holder may send at once."""
+        """Give the lease back: nothing more is sent here, and the next holder may send at once.
+
+        While the holder before may still be sending, the row of an account keeps a name: its next holder waits as well.
+        """
         self.end()
+        is_waiting = self._account != WHOLE_DATABASE and self.sends_in_s > 0
         given = update(tables.leases).where(self._own_row)
-        connection.execute(given.values(holder=None, renewed_at=read_database_time(connection)))
+        left = self.holder if is_waiting else None
+        connection.execute(given.values(holder=left, renewed_at=read_database_time(connection)))
 
     def record_proof(self, proved_at_s: float) -> None:
         """Record that a renewal that began at that steady moment is durable."""
@@ -184,14 +192,17 @@ class LeaseTerm:
         """Return the seconds in which a holder before may still send: none if it gave back or its process ended.
 
         That may be one of the whole database or, where this is taken whole, one of an account. The lock of a file ends
-        with the process only.
+        with the process only. A row of the account that names this very holder, under an epoch that the term does not
+        know, hides who held it before: the answer to its commit was lost.
         """
         if connection.dialect.name == "sqlite":
             return 0.0
         table = tables.leases
-        earlier = select(table).where(table.c.holder != self.holder)
-        if self._account != WHOLE_DATABASE:
-            earlier = earlier.where(table.c.account.in_((self._account, WHOLE_DATABASE)))
+        if self._account == WHOLE_DATABASE:
+            earlier = select(table).where(table.c.holder != self.holder)
+        else:
+            wanted = table.c.account.in_((self._account, WHOLE_DATABASE))
+            earlier = select(table).where(wanted, table.c.holder.is_not(None))
         return max((_remaining_s(row, now) for row in connection.execute(earlier).all()), default=0.0)
 
 

@@ -2,22 +2,31 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, update
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 
 from monitor.errors import MonitorError, PoolSharesSessions, StoreError, StoreRefused, WrongDatabaseRevision
+from monitor.store.db.connection_leases import held_accounts, holder_name
+from monitor.store.schema import tables
 
 _UNIT_ERRORS = (IntegrityError, DataError, ProgrammingError)
 _UNUSABLE = (PoolSharesSessions, WrongDatabaseRevision)
 """Errors after which nothing more may be written on the connection."""
 
 _DEADLOCK = "40P01"
+_LOCK_TIMEOUT = "55P03"
 MAX_TRIES = 3
 """Most tries of a transaction that the server undid since another program's and it waited for each other."""
+
+_WAIT_SHORTLY = "SET LOCAL lock_timeout = '50ms'"
+"""For the other units of a transaction after one that waited in vain: together they must not take long."""
+
+_LEASE_STATE = ("lease_proof", "lease_changes")
+"""What a transaction leaves of leases on its connection until it is durable."""
 
 
 @dataclass(slots=True)
@@ -53,9 +62,9 @@ class UnitFailed(Exception):
 
 
 def run_transaction(connection: Connection, jobs: list[QueuedUnit]) -> None:
-    """Run the units in one transaction; once more where the server undid it for a deadlock with another program.
+    """Run the units in one transaction. Raises what concerns all of them, and UnitFailed for a single one.
 
-    Raises what concerns all of them, and UnitFailed for a single one.
+    Where several daemons share the database, it is run once more if the server undid it for a deadlock.
     """
     for left in reversed(range(MAX_TRIES)):
         try:
@@ -64,7 +73,7 @@ def run_transaction(connection: Connection, jobs: list[QueuedUnit]) -> None:
                     run_unit(connection, job, alone=len(jobs) == 1)
             return
         except DBAPIError as error:
-            if not left or getattr(error.orig, "sqlstate", None) != _DEADLOCK:
+            if not left or not _is_met_while_sharing(connection, error, _DEADLOCK):
                 raise
             clear_cache(connection)
             for job in jobs:
@@ -72,24 +81,45 @@ def run_transaction(connection: Connection, jobs: list[QueuedUnit]) -> None:
 
 
 def run_unit(connection: Connection, job: QueuedUnit, *, alone: bool) -> None:
-    """Run one unit inside the open transaction. Raises only errors that concern the whole transaction."""
+    """Run one unit inside the open transaction. Raises only errors that concern the whole transaction.
+
+    Where several daemons share the database, a unit that waits for a lock in vain fails alone: the one that has it may
+    be frozen, and with another connection this daemon would lose its accounts, and wait as long.
+    """
+    before = {name: connection.info[name] for name in _LEASE_STATE if name in connection.info}
     if not alone:
         connection.exec_driver_sql("SAVEPOINT unit")
     try:
         job.result = job.unit(connection)
     except Exception as error:  # the bulkhead between neighbours of one transaction
-        if isinstance(error, _UNUSABLE) or (isinstance(error, DBAPIError) and not isinstance(error, _UNIT_ERRORS)):
+        is_late = _is_met_while_sharing(connection, error, _LOCK_TIMEOUT)
+        concerns_all = isinstance(error, DBAPIError) and not isinstance(error, _UNIT_ERRORS) and not is_late
+        if concerns_all or isinstance(error, _UNUSABLE):
             raise
-        clear_cache(connection)
-        cause = caller_error(error)
+        clear_cache(connection, before)
+        cause = _lock_error(error) if is_late else caller_error(error)
         if alone:
             raise UnitFailed(job, cause) from error
         connection.exec_driver_sql("ROLLBACK TO SAVEPOINT unit")
         connection.exec_driver_sql("RELEASE SAVEPOINT unit")
+        if is_late:
+            connection.exec_driver_sql(_WAIT_SHORTLY)
         job.error = cause
         return
     if not alone:
         connection.exec_driver_sql("RELEASE SAVEPOINT unit")
+
+
+def probe(connection: Connection) -> None:
+    """Write without a change, to learn whether the database takes it.
+
+    A daemon that shares the database writes its own row, which no other one locks.
+    """
+    if held_accounts(connection) is None:
+        connection.exec_driver_sql("UPDATE control SET changes = changes WHERE id = 1")
+    else:
+        table = tables.daemons
+        connection.execute(update(table).where(table.c.id == holder_name(connection)).values(pid=table.c.pid))
 
 
 def resolve_jobs(jobs: list[QueuedUnit]) -> None:
@@ -131,8 +161,24 @@ def find_bug(error: StoreError) -> BaseException | None:
     return None if isinstance(cause, DBAPIError | OSError | MonitorError) else cause
 
 
-def clear_cache(connection: Connection) -> None:
-    """Drop what the units left on this connection: part of it may have been rolled back."""
-    connection.info.pop("series", None)
-    connection.info.pop("lease_proof", None)
-    connection.info.pop("leases_taken", None)
+def clear_cache(connection: Connection, leases: Mapping[str, object] | None = None) -> None:
+    """Drop what the units left on this connection: part of it may have been rolled back.
+
+    `leases`: what was known of them before the part that is rolled back, which stays.
+    """
+    for name in ("series", *_LEASE_STATE):
+        connection.info.pop(name, None)
+    connection.info.update(leases or {})
+
+
+def _is_met_while_sharing(connection: Connection, error: Exception, sqlstate: str) -> bool:
+    """Return whether it is that error of the server, on a connection whose daemon shares the database with others."""
+    is_it = isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) == sqlstate
+    return is_it and held_accounts(connection) is not None
+
+
+def _lock_error(error: Exception) -> StoreError:
+    """Return the error for the caller of a unit that waited for a lock in vain: later it may have it."""
+    told = StoreError("another program has locked what is to be changed", mend="try again in a moment")
+    told.__cause__ = error
+    return told

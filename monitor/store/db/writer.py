@@ -17,7 +17,7 @@ from monitor.errors import StoreError
 from monitor.store.db.connection_leases import give_lease_back, record_proof
 from monitor.store.db.connections import BUSY_TIMEOUT_S
 from monitor.store.db.open_connections import OpenConnections
-from monitor.store.db.units_of_work import QueuedUnit, UnitFailed, resolve_jobs, run_transaction
+from monitor.store.db.units_of_work import QueuedUnit, UnitFailed, probe, resolve_jobs, run_transaction
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +100,7 @@ class Writer:
         """Start without a connection: the writer is failing until there is one."""
         self._failing_since = time.monotonic()
         self._failure = _NOT_OPEN
-        self._jobs.put(QueuedUnit(_probe))
+        self._jobs.put(QueuedUnit(probe))
         self._thread.start()
         self._start_watchdog()
 
@@ -219,7 +219,7 @@ class Writer:
             except Empty:
                 self._retry_s = min(2 * self._retry_s, MAX_RETRY_S)
                 with self._busy():
-                    self._write([QueuedUnit(_probe)])
+                    self._write([QueuedUnit(probe)])
                 raise
         if self._needs_checkpoint:
             try:
@@ -333,7 +333,3 @@ def _discard(connection: Connection) -> None:
     with contextlib.suppress(SQLAlchemyError):
         connection.invalidate()
         connection.close()
-
-
-def _probe(connection: Connection) -> None:
-    connection.exec_driver_sql("UPDATE control SET changes = changes WHERE id = 1")

@@ -35,6 +35,7 @@ daemons = Table(
     Column("since", TimestampType, nullable=False),
     Column("seen_at", TimestampType, nullable=False),
     Column("lease", Text, nullable=False, server_default="database"),
+    Column("accounts", Text),
 )
 
 leases = Table(

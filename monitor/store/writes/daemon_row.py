@@ -8,8 +8,8 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from monitor.clock import Clock, SteadyClockReading, SystemClock
 from monitor.records.status import DaemonRow
 from monitor.store.db import lease
-from monitor.store.db.account_leases import LEADER, SHARED
-from monitor.store.db.connection_leases import held_accounts, holder_name, is_leader
+from monitor.store.db.account_leases import LEADER
+from monitor.store.db.connection_leases import daemon_columns, holder_name, is_leader
 from monitor.store.db.lease_term import WHOLE_DATABASE, read_database_time
 from monitor.store.db.prepared_statements import upsert
 from monitor.store.schema import tables
@@ -120,8 +120,7 @@ def _register_holder(connection: Connection, pid: int, version: str) -> None:
     now = read_database_time(connection)
     connection.execute(delete(table).where(table.c.seen_at < now - DAEMONS_KEPT))
     row = {"id": holder, "host": os.uname().nodename, "pid": pid, "version": version, "since": now, "seen_at": now}
-    row["lease"] = "database" if held_accounts(connection) is None else SHARED
-    connection.execute(upsert(table, connection.dialect, ("id",)), row)
+    connection.execute(upsert(table, connection.dialect, ("id",)), {**row, **daemon_columns(connection)})
 
 
 def _read_holders_host(connection: Connection) -> str | None:

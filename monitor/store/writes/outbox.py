@@ -16,13 +16,18 @@ from monitor.core.notifications.outbox import (
     LastNotified,
     NotifiedAlert,
 )
+from monitor.store.db.account_leases import LEADER
 from monitor.store.db.connection_leases import held_accounts, home_account, is_leader, written_epoch
+from monitor.store.db.lease_term import read_database_time
 from monitor.store.db.prepared_statements import prepare_insert_returning_id, upsert
 from monitor.store.schema import tables
 from monitor.store.schema.row_mapping import delivery_from_row, last_notified_from_row
 from monitor.store.writes import intents
 from monitor.store.writes.change_counter import bump_change_counter
 from monitor.store.writes.replies import channel_messages
+
+UNHELD_FOR = timedelta(seconds=60)
+"""How long nobody has held an account before another daemon sends what is still queued of it."""
 
 _QUEUED = tables.deliveries.c.state == DeliveryState.QUEUED
 
@@ -97,12 +102,13 @@ def read_due_deliveries(
 ) -> tuple[Delivery, ...]:
     """Return the channel's due deliveries, oldest first.
 
-    `accounts`: those alone that a daemon with these accounts sends, one of which also sends what belongs to none.
+    `accounts`: those alone that a daemon with these accounts sends, one of which also sends what nobody else does.
     """
     table = tables.deliveries
+    own = _sent_by(connection, accounts, is_leader=is_leader)
     rows = connection.execute(
         select(table)
-        .where(_QUEUED, table.c.channel == channel, table.c.next_at <= now, _sent_by(accounts, is_leader=is_leader))
+        .where(_QUEUED, table.c.channel == channel, table.c.next_at <= now, own)
         .order_by(table.c.next_at, table.c.id)
         .limit(limit)
     )
@@ -123,7 +129,7 @@ def read_next_due_at(
     """
     table = tables.deliveries
     wanted = select(func.min(table.c.next_at)).where(
-        _QUEUED, table.c.channel == channel, _sent_by(accounts, is_leader=is_leader)
+        _QUEUED, table.c.channel == channel, _sent_by(connection, accounts, is_leader=is_leader)
     )
     if after is not None:
         wanted = wanted.where(table.c.next_at > after)
@@ -169,7 +175,7 @@ def release_postponed(connection: Connection, now: datetime) -> int:
     another daemon sends are left alone.
     """
     table = tables.deliveries
-    own = _sent_by(held_accounts(connection), is_leader=is_leader(connection))
+    own = _sent_by(connection, held_accounts(connection), is_leader=is_leader(connection))
     misdated = table.c.next_at > now + timedelta(seconds=MAX_WAIT_S)
     waits = and_(_QUEUED, own, table.c.next_at > now, or_(table.c.attempts == 0, misdated))
     return connection.execute(update(table).where(waits).values(next_at=now)).rowcount
@@ -250,13 +256,24 @@ def read_failing_channels(connection: Connection, channels: Iterable[str]) -> fr
     )
 
 
-def _sent_by(accounts: Collection[str] | None, *, is_leader: bool) -> ColumnElement[bool]:
-    """The condition for what a daemon with these accounts sends; None: with all of them."""
-    account = tables.deliveries.c.account
+def _sent_by(connection: Connection, accounts: Collection[str] | None, *, is_leader: bool) -> ColumnElement[bool]:
+    """The condition for what a daemon with these accounts sends; None: with all of them.
+
+    Where several share the database, the leader also sends what belongs to no account, and what is queued of an account
+    that nobody holds, once that was so for UNHELD_FOR and the leader was one as long: until then the last holder may just
+    be sending the same, or the next one take it over. A holder that gave nothing back counts as one, however silent:
+    after a failure of the database all are.
+    """
+    account, leases = tables.deliveries.c.account, tables.leases
     if accounts is None:
         return true()
     own = account.in_(sorted(accounts))
-    return or_(own, account.is_(None)) if is_leader else own
+    if not is_leader:
+        return own
+    settled = read_database_time(connection) - UNHELD_FOR
+    held = select(leases.c.account).where(or_(leases.c.holder.is_not(None), leases.c.renewed_at > settled))
+    leads = select(leases.c.account).where(leases.c.account == LEADER, leases.c.since <= settled).exists()
+    return or_(own, account.is_(None), and_(account.not_in(held), leads))
 
 
 def _find_account(connection: Connection, delivery: Delivery) -> str | None:
