@@ -1,7 +1,6 @@
 """Ids of new alerts and intents, where several daemons give them out at the same time."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from itertools import pairwise
 
 from monitor.core.model.id_floor import ID_EPOCH, compute_id_floor
@@ -9,9 +8,8 @@ from monitor.core.model.journal import JournalEntry
 from monitor.core.numbers.durations import DAY
 from monitor.store.startup import IdBlock, reserve_ids
 from monitor.store.store import Store
+from tests.store.shared_stores import OpenShared
 from tests.support.examples.store_rows import NOW, alert, intent, planned_entry
-
-OpenShared = Callable[[], Awaitable[Store]]
 
 
 async def test_blocks_of_ids_never_overlap(open_shared: OpenShared) -> None:
@@ -36,3 +34,10 @@ async def test_block_begins_above_all_known_ids(store: Store) -> None:
     first, second = [await store.execute(reserve_ids, NOW, 5) for _ in range(2)]
     assert (first.first.alert, first.alerts_end, first.first.intent, first.intents_end) == (71, 76, 91, 96)
     assert (second.first.alert, second.first.intent) == (76, 96)
+
+
+async def test_block_begins_with_what_its_daemon_has_not_given_yet(store: Store) -> None:
+    first = await store.reserve_ids(NOW, 5, (500, 700))
+    assert (first.first.alert, first.alerts_end, first.first.intent, first.intents_end) == (500, 505, 700, 705)
+    second = await store.reserve_ids(NOW, 5, (2, 2))
+    assert (second.first.alert, second.first.intent) == (505, 705)

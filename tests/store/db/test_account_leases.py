@@ -1,83 +1,39 @@
 """Daemons that share the accounts of one database: each account has one holder, whatever becomes of the daemons."""
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
 
-import psycopg
 import pytest
-from sqlalchemy import Connection
 
 from monitor.core.model.intent import IntentState
 from monitor.core.model.journal import JournalEntry
 from monitor.errors import DaemonAlreadyRunning, StoreError, StoreRefused
-from monitor.records.leases import Division
 from monitor.store.db import account_leases, account_shares
 from monitor.store.db.access import _CREATION_LOCK
 from monitor.store.db.account_leases import LEADER
 from monitor.store.db.lease import _HOLDER
 from monitor.store.store import Store
+from tests.store.shared_stores import (
+    ACCOUNTS,
+    ALL,
+    NONE,
+    WAIT_S,
+    OpenShared,
+    divide_all,
+    divided_again,
+    end_session,
+    epochs,
+    wait_until_waiting,
+)
 from tests.support.examples.store_rows import NOW, intent, planned_entry, step
 from tests.support.postgres import PostgresServer
-
-OpenShared = Callable[[], Awaitable[Store]]
-
-ACCOUNTS = ("alpha", "beta", "gamma")
-ALL = frozenset(ACCOUNTS)
-NONE: frozenset[str] = frozenset()
-WAIT_S = 60
-IS_WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
 
 
 def sizes(stores: Sequence[Store]) -> list[int]:
     return sorted(len(store.held_accounts) for store in stores)
-
-
-async def divide_all(stores: Sequence[Store], accounts: Sequence[str], turns: int = 3) -> None:
-    """Let the daemons divide the accounts; each gives back what is above its share at once."""
-    for _ in range(turns):
-        for store in stores:
-            division = await store.divide(accounts)
-            if division.surplus:
-                await store.give_back(division.surplus)
-
-
-def epochs(connection: psycopg.Connection) -> dict[str, int]:
-    return dict(connection.execute("SELECT account, epoch FROM leases").fetchall())
-
-
-def end_session(connection: psycopg.Connection, store: Store) -> None:
-    """End the writing session of a store, as an administrator does, and wait until it has ended."""
-    name = session_name(store)
-    connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s", [name])
-    while connection.execute("SELECT 1 FROM pg_stat_activity WHERE application_name = %s", [name]).fetchone():
-        pass
-
-
-def wait_until_waiting(connection: psycopg.Connection, daemons: int) -> None:
-    """Wait until so many daemons wait for a lock."""
-    deadline = time.monotonic() + WAIT_S
-    while connection.execute(IS_WAITING).fetchone() != (daemons,):
-        assert time.monotonic() < deadline
-
-
-def session_name(store: Store) -> str:
-    leases = store._access.leases
-    assert leases is not None
-    return leases.holder
-
-
-async def divided_again(store: Store, accounts: Sequence[str]) -> Division:
-    """The division after the store has connected anew."""
-    async with asyncio.timeout(WAIT_S):
-        while True:
-            try:
-                return await store.divide(accounts)
-            except StoreError:
-                await asyncio.sleep(0.05)
 
 
 async def test_division_is_even_and_stable_however_many_daemons_there_are(open_shared: OpenShared) -> None:
@@ -115,6 +71,8 @@ async def test_account_that_is_given_back_is_taken_by_another_at_once(
     await divide_all([first], ACCOUNTS)
     assert first.held_accounts == ALL
     second = await open_shared()
+    assert (await first.divide(ACCOUNTS)).surplus == (), "the other one takes nothing yet"
+    await second.divide(ACCOUNTS)
     assert (await first.divide(ACCOUNTS)).surplus == ("gamma",)
     assert (await second.divide(ACCOUNTS)).held == NONE, "not before it was given back"
     with postgres_server.connect(shared_name) as connection:
@@ -265,51 +223,51 @@ async def test_daemon_that_shows_its_life_is_left_alone(
     assert [store.connects for store in stores] == [1, 1]
 
 
-async def test_account_that_others_do_not_have_is_taken_above_the_share(
-    open_shared: OpenShared, monkeypatch: pytest.MonkeyPatch
+async def test_account_that_others_do_not_have_stays_while_they_come_and_go(open_shared: OpenShared) -> None:
+    all_of_them = await open_shared()
+    await all_of_them.divide(ACCOUNTS)
+    for _ in range(3):
+        few = await open_shared()
+        for _ in range(2):
+            await few.divide(("alpha",))
+            division = await all_of_them.divide(ACCOUNTS)
+            assert {"beta", "gamma"} <= division.held - set(division.surplus)
+        await few.close()
+
+
+async def test_account_that_others_do_not_take_is_kept_until_another_daemon_comes(
+    open_shared: OpenShared, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    all_of_them, few = await open_shared(), await open_shared()
+    busy, idle = await open_shared(), await open_shared()
+    await busy.divide(ACCOUNTS)
+    await idle.divide(ACCOUNTS)
+    assert (await busy.divide(ACCOUNTS)).surplus == ("gamma",)
+    await busy.give_back({"gamma"})
+    assert (await busy.divide(ACCOUNTS)).held == {"alpha", "beta"}
     monkeypatch.setattr(account_shares, "SILENT_AFTER_S", 0.0)
-    for _ in range(3 * account_shares.MIN_OBSERVATIONS):
-        await divide_all([all_of_them], ACCOUNTS, turns=1)
-        await divide_all([few], ("alpha",), turns=1)
-    assert all_of_them.held_accounts | few.held_accounts == ALL
-    assert {"beta", "gamma"} <= all_of_them.held_accounts
+    for _ in range(account_shares.MIN_OBSERVATIONS):
+        await busy.divide(ACCOUNTS)
+    assert "lease.unclaimed account=gamma" in caplog.text
+    division = await busy.divide(ACCOUNTS)
+    assert (division.held, division.surplus) == (ALL, ())
+    other = await open_shared()
+    assert (await busy.divide(ACCOUNTS)).surplus == (), "it takes nothing yet"
+    await other.divide(ACCOUNTS)
+    assert (await busy.divide(ACCOUNTS)).surplus == ("beta", "gamma")
 
 
-async def test_unit_that_fails_has_taken_nothing(open_shared: OpenShared) -> None:
+async def test_daemon_that_registers_anew_still_gets_its_share(open_shared: OpenShared) -> None:
     first, second = await open_shared(), await open_shared()
-    leases = first._access.leases
-    assert leases is not None
-
-    def fail_after(connection: Connection) -> None:
-        leases.take(connection, {"alpha"})
-        raise StoreRefused("not so")
-
-    with pytest.raises(StoreRefused, match="not so"):
-        await first.execute(fail_after)
-    assert first.held_accounts == NONE
-    await first.give_back(())
-    assert await second.take({"alpha"}) == {"alpha"}
-    assert await first.take({"alpha"}) == NONE
+    await first.divide(ACCOUNTS)
+    await second.divide(ACCOUNTS)
+    await second.register_daemon(2, NOW, "0.1.0")
+    assert (await first.divide(ACCOUNTS)).surplus == ("gamma",)
 
 
-async def test_account_that_was_renewed_and_given_back_together_is_not_proved(open_shared: OpenShared) -> None:
+async def test_what_still_ends_here_is_not_taken(open_shared: OpenShared) -> None:
     store = await open_shared()
-    await store.take({"alpha"})
-    term = store.lease_of("alpha")
-    leases = store._access.leases
-    assert term is not None
-    assert leases is not None
-
-    def renew_and_give_back(connection: Connection) -> None:
-        leases.renew(connection)
-        leases.give_back(connection, {"alpha"})
-
-    await store.execute(renew_and_give_back)
-    found = term.find_objection()
-    assert found is not None
-    assert found.reason == "this daemon does not hold the account any more"
+    assert (await store.divide(ACCOUNTS, {"alpha"})).held == {"beta", "gamma"}
+    assert (await store.divide(ACCOUNTS)).held == ALL
 
 
 async def test_daemon_for_the_whole_database_excludes_those_for_accounts(

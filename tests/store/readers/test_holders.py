@@ -1,17 +1,15 @@
 """Which daemon holds which account, as readers see it."""
 
 import os
-from collections.abc import Awaitable, Callable
 
 from monitor.store.command_store import ReadStore
 from monitor.store.readers.holders import read_holders
 from monitor.store.readers.status import read_status_rows
 from monitor.store.store import Store
 from monitor.store.writes.daemon_row import read_daemon, read_runs
+from tests.store.shared_stores import OpenShared
 from tests.support.examples.store_rows import NOW, at
 from tests.support.postgres import PostgresServer
-
-OpenShared = Callable[[], Awaitable[Store]]
 
 
 async def test_holder_of_each_account_is_known_while_it_holds_it(

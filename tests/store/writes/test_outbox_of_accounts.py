@@ -1,6 +1,5 @@
 """Deliveries of several accounts: the daemon that holds an account sends its own, and one what belongs to none."""
 
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime
 
@@ -10,12 +9,12 @@ from monitor.store.command_store import CommandStore
 from monitor.store.store import Store
 from monitor.store.writes import journal, outbox
 from monitor.store.writes.due_notifications import ChannelDue, read_channel_due
+from tests.store.shared_stores import OpenShared
 from tests.support.examples.store_rows import NOW, alert, at, firing_entry, intent, planned_entry
 from tests.support.postgres import PostgresServer
 
-OpenShared = Callable[[], Awaitable[Store]]
-
 LATER = at(60)
+AGE = "UPDATE leases SET since = since - 61000, renewed_at = renewed_at - 61000"
 
 
 async def own_due(store: Store, now: datetime = LATER) -> ChannelDue:
@@ -105,3 +104,40 @@ async def test_orders_in_doubt_are_those_of_the_own_accounts(open_shared: OpenSh
     assert [delivery.intent for delivery in (await own_due(leader, at(600))).deliveries] == [1]
     assert [one.id for one in await other.recover_interrupted(at(600), ("phone",))] == [2]
     assert [delivery.intent for delivery in (await own_due(other, at(600))).deliveries] == [2]
+
+
+async def test_leader_sends_what_is_left_of_an_account_that_was_given_back(
+    open_shared: OpenShared, postgres_server: PostgresServer, shared_name: str
+) -> None:
+    leader, other = await two_daemons(open_shared)
+    await other.commit(notice("beta", "of beta"))
+    (row,) = (await own_due(other)).deliveries
+    await other.postpone_deliveries([row.key], at(600))
+    with postgres_server.connect(shared_name) as connection:
+        connection.execute(AGE)
+        assert (await own_due(leader)).next_at is None, "its holder sends it, however silent"
+        await other.give_back({"beta"})
+        assert (await own_due(leader)).next_at is None, "who held it may just be sending it"
+        connection.execute(AGE)
+    assert (await own_due(leader)).next_at == at(600)
+    await other.release_postponed_deliveries(LATER)
+    assert await own_words(leader) == []
+    await leader.release_postponed_deliveries(LATER)
+    assert await own_words(leader) == ["of beta"]
+    assert await own_words(other) == []
+    await other.take({"beta"})
+    assert await own_words(leader) == []
+    assert await own_words(other) == ["of beta"]
+
+
+async def test_leader_sends_what_is_left_of_an_account_that_was_never_held(
+    open_shared: OpenShared, postgres_server: PostgresServer, shared_name: str
+) -> None:
+    leader, other = await two_daemons(open_shared)
+    queued = Delivery(0, "phone", None, "notice", "info", NOW, NOW, text="of gamma")
+    await leader.execute(outbox.enqueue, queued, "gamma")
+    assert await own_words(leader) == [], "another daemon may be about to take it"
+    with postgres_server.connect(shared_name) as connection:
+        connection.execute(AGE)
+    assert await own_words(leader) == ["of gamma"]
+    assert await own_words(other) == []
