@@ -22,8 +22,8 @@ from monitor.core.notifications.throttling import (
 )
 from monitor.notify.sinks import NotDelivered
 from monitor.runtime.activity_counters import ActivityCounters
+from monitor.runtime.background_tasks import BackgroundTasks
 from monitor.runtime.messages.attempt_recorder import AttemptRecorder
-from monitor.runtime.messages.background_tasks import BackgroundTasks
 from monitor.runtime.messages.channel_queue import Channel, ChannelHealth, ChannelQueue, poll_pause_s
 from monitor.runtime.messages.delivery_choice import (
     choose_due,
