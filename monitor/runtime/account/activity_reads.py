@@ -116,9 +116,7 @@ class ActivityReader:
         known = {scope for scope, read_at in activity.ledger_read_until.items() if now - read_at < FIRST_LEDGER_WINDOW}
         emptied = known | activity.ledger_stale_since.keys() | ({CROSS} if state.cross is not None else set())
         return tuple(
-            scope
-            for scope in watched_scopes(state, self._settings)
-            if scope in with_balances or scope in emptied
+            scope for scope in watched_scopes(state, self._settings) if scope in with_balances or scope in emptied
         )
 
     def _ledger_is_due(self, scope: Scope) -> bool:
