@@ -118,7 +118,8 @@ def test_sale_of_before_the_gap_explains_no_repayment_within_it() -> None:
     sale = intent(3, IntentState.CONFIRMED, order, submitted_at=AT, settled_at=AT + seconds(2), ref="900")
     own = replace(ROW, is_automatic=True, amount=D("499.5"), at=AT + seconds(1))
     lost = replace(own, ref="78", amount=D("498.2"), at=AT + seconds(20))
-    for rows, since in (((own, lost), AT + seconds(11)), ((own, lost), NOW - DAY)):
+    before = replace(ROW, ref="76", amount=D(7), at=AT + seconds(5))
+    for rows, since in (((own, before, lost), AT + seconds(11)), ((own, lost), NOW - DAY)):
         read = replace(RECORD_READ, since=since, repayments=((CROSS, rows),))
         found = apply_history(start_coverage(since, (), NOW), read, (sale,), NOW).gap_movements
         assert [one.key for one in found] == ["capital-flow cross 78"]
