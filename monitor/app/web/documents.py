@@ -15,8 +15,8 @@ from monitor.config.redaction import KNOWN_SECRETS
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
 from monitor.errors import StoreError
-from monitor.runtime.background_tasks import BackgroundTasks
 from monitor.runtime.daemon import Daemon
+from monitor.runtime.shutdown import BackgroundTasks
 from monitor.store.db.reader import DatabaseReader
 from monitor.store.reads import Reads, run_query
 from monitor.store.store import Store
