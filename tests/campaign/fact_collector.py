@@ -62,6 +62,7 @@ def of_exchange(box: Sandbox, limits: tuple[Limits, ...], heard: Iterable[Mappin
         requests=tuple(_asked(request, filled) for request in box.requests if request.api_key != SECOND_KEY.api_key),
         executions=ours,
         foreign=foreign,
+        foreign_requests=tuple(_asked(one, filled) for one in box.requests if one.api_key == SECOND_KEY.api_key),
         elsewhere=elsewhere,
         stirs=tuple(AssetMovement(row["at"], row["asset"]) for row in movements if row["account"] == ACCOUNT),
         heard=frozenset(alert["id"] for alert in alerts if "id" in alert),

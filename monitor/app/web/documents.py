@@ -16,6 +16,7 @@ from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
 from monitor.errors import StoreError
 from monitor.runtime.daemon import Daemon
+from monitor.runtime.shutdown import BackgroundTasks
 from monitor.store.db.reader import DatabaseReader
 from monitor.store.reads import Reads, run_query
 from monitor.store.store import Store
@@ -45,6 +46,7 @@ class SharedDocuments:
         self._reader: DatabaseReader | None = None
         self._is_closed = False
         self._building: dict[_Key, asyncio.Task[EncodedDocument]] = {}
+        self._builds = BackgroundTasks()
         self._status: tuple[float, EncodedDocument] | None = None
         self._measuring = asyncio.Lock()
 
@@ -57,7 +59,7 @@ class SharedDocuments:
         key: _Key = (name, tuple(sorted(values.items())))
         build = self._building.get(key)
         if build is None:
-            build = asyncio.get_running_loop().create_task(self._build(name, prepared), name=f"web {name}")
+            build = self._builds.start(self._build(name, prepared), f"web {name}")
             self._building[key] = build
             build.add_done_callback(lambda done: self._forget_build(key, done))
         return await asyncio.shield(build)
@@ -68,11 +70,12 @@ class SharedDocuments:
         self._status = None
 
     async def close(self) -> None:
-        """Release the database for good: what is read from then on fails. A read that hangs is not waited for long."""
+        """Release the database for good: what is read from then on fails. Nothing that hangs is waited for long."""
         self._is_closed = True
         reader, self._reader = self._reader, None
         if reader is not None:
             await asyncio.to_thread(reader.close)
+        await self._builds.end()
 
     async def _build(self, name: DocumentName, query: AnyQuery) -> EncodedDocument:
         if isinstance(query, PastStressQuery):

@@ -39,7 +39,10 @@ class OwnerRead:
 
 @dataclass(frozen=True, slots=True)
 class GapHistoryRead:
-    """The exchange's histories of every scope from `since` to `until`: repayments by scope, and transfers."""
+    """The exchange's histories of every scope from `since` to `until`: repayments by scope, and transfers.
+
+    They may begin earlier, with what explains the orders of right before.
+    """
 
     since: datetime
     until: datetime

@@ -148,7 +148,11 @@ def find_unexplained(history: GapHistoryRead, intents: Iterable[Intent], now: da
         )
         movements += attribute_ledger_rows(as_ledger, done, known, now)
     # The same movement is read more than once, so the time of a read means nothing.
-    return tuple(replace(movement, seen_at=movement.at) for movement in find_foreign_movements(movements))
+    return tuple(
+        replace(movement, seen_at=movement.at)
+        for movement in find_foreign_movements(movements)
+        if movement.at >= history.since
+    )
 
 
 def gap_movements_text(account: str, movements: Iterable[ForeignMovement]) -> str:

@@ -12,7 +12,7 @@ from monitor.core.state.account_state import AccountState
 from monitor.core.state.attribution import needs_repayment_history
 from monitor.core.state.live_balances import live_scope_balances
 from monitor.core.state.open_orders import OpenOrders
-from monitor.core.state.scopes import scopes_with_balances
+from monitor.core.state.scopes import scopes_with_balances, watched_scopes
 from monitor.exchange.port import Exchange
 from monitor.runtime.account.poller import GuardedRead
 
@@ -51,7 +51,7 @@ class ActivityReader:
 
     async def read_ledger(self, run_guarded: GuardedRead) -> None:
         """Read the margin ledger of every scope with movements since, or not read for a day."""
-        for scope in scopes_with_balances(self._state(), self._settings):
+        for scope in self._scopes_with_ledger():
             if not self._ledger_is_due(scope):
                 continue
 
@@ -105,6 +105,19 @@ class ActivityReader:
             self._deliver(await self._exchange.activity.read_liquidation_loan(self._clock.now()))
 
         await run_guarded("liquidation_loan", CROSS, read)
+
+    def _scopes_with_ledger(self) -> tuple[Scope, ...]:
+        """Return the scopes with balances, and those that may have been emptied since their ledger was read.
+
+        A liquidation empties a scope, also while no daemon runs: its last movements count all the same.
+        """
+        state, now = self._state(), self._clock.now()
+        with_balances, activity = scopes_with_balances(state, self._settings), state.activity
+        known = {scope for scope, read_at in activity.ledger_read_until.items() if now - read_at < FIRST_LEDGER_WINDOW}
+        emptied = known | activity.ledger_stale_since.keys() | ({CROSS} if state.cross is not None else set())
+        return tuple(
+            scope for scope in watched_scopes(state, self._settings) if scope in with_balances or scope in emptied
+        )
 
     def _ledger_is_due(self, scope: Scope) -> bool:
         activity = self._state().activity

@@ -15,6 +15,7 @@ from monitor.core.model.reads import GapHistoryRead
 from monitor.core.model.safety_settings import SafetySettings
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
+from monitor.core.state.attribution import TRACE_WINDOW
 from monitor.core.state.record_coverage import NOTIFY_AFTER_FAILURES, RECORD_READ
 from monitor.core.state.scopes import watched_scopes
 from monitor.exchange.port import Exchange
@@ -134,7 +135,8 @@ class RecordGapReader:
         transfers: list[MarginTransfer] = []
         for first in range(0, len(places), MAX_PARALLEL_SCOPES):
             some = places[first : first + MAX_PARALLEL_SCOPES]
-            found = await asyncio.gather(*(self._read_scope(scope, since, until) for scope in some))
+            # What the last known orders moved is read as well: it must not be missed by them, and explain what is lost.
+            found = await asyncio.gather(*(self._read_scope(scope, since - TRACE_WINDOW, until) for scope in some))
             for scope, (repaid, moved) in zip(some, found, strict=True):
                 repayments.append((scope, repaid))
                 transfers += moved

@@ -27,7 +27,7 @@ class AttemptRecorder:
         health: ChannelHealth,
         clock: Clock,
         open_alert: Callable[[int], Alert | None],
-        start: Callable[[Coroutine[None, None, None], str], None],
+        start: Callable[[Coroutine[None, None, None], str], object],
         counters: ActivityCounters,
     ) -> None:
         """`start` runs a coroutine in the background."""

@@ -27,7 +27,7 @@ class MessageSender:
     """The sending of messages, and of the charts that follow some of them."""
 
     def __init__(
-        self, message_builder: MessageBuilder, start: Callable[[Coroutine[None, None, None], str], None]
+        self, message_builder: MessageBuilder, start: Callable[[Coroutine[None, None, None], str], object]
     ) -> None:
         """`start` runs a coroutine in the background."""
         self._message_builder = message_builder

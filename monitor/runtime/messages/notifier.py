@@ -23,7 +23,6 @@ from monitor.core.notifications.throttling import (
 from monitor.notify.sinks import NotDelivered
 from monitor.runtime.activity_counters import ActivityCounters
 from monitor.runtime.messages.attempt_recorder import AttemptRecorder
-from monitor.runtime.messages.background_tasks import BackgroundTasks
 from monitor.runtime.messages.channel_queue import Channel, ChannelHealth, ChannelQueue, poll_pause_s
 from monitor.runtime.messages.delivery_choice import (
     choose_due,
@@ -38,6 +37,7 @@ from monitor.runtime.messages.delivery_store import DeliveryStore
 from monitor.runtime.messages.message_builder import MessageBuilder
 from monitor.runtime.messages.message_sender import MessageSender
 from monitor.runtime.messages.outbox import ChannelOutbox
+from monitor.runtime.shutdown import BackgroundTasks
 from monitor.store.store import Store
 from monitor.store.writes.due_notifications import ChannelDue
 from monitor.view.messages.message import drill_message, minimal_message, notice_message

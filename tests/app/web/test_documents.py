@@ -51,6 +51,26 @@ async def test_closed_documents_open_no_reader_again(database_url: str, tmp_path
     await store.close()
 
 
+async def test_nothing_is_built_any_more_at_the_end(database_url: str, tmp_path: Path) -> None:
+    store = Store.open(database_url)
+    documents = documents_of(tmp_path, database_url, store)
+    async with documents._measuring:
+        # Another measurement has its turn: this one waits for as long as that takes.
+        reading = asyncio.create_task(documents.read("stress", {"history": "7d"}))
+        await eventually(_is_building)
+        # A person's command makes everything be built anew, and what is being built goes on.
+        documents.forget()
+        await documents.close()
+        assert not await _is_building()
+    with contextlib.suppress(asyncio.CancelledError):
+        await reading
+    await store.close()
+
+
+async def _is_building() -> bool:
+    return any(task.get_name() == "web stress" for task in asyncio.all_tasks())
+
+
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 async def test_read_that_hangs_does_not_hold_up_the_loop_at_the_end(database_url: str, tmp_path: Path) -> None:
     store = Store.open(database_url)

@@ -16,7 +16,7 @@ from tests.campaign.judge.disturbances import (
     is_execution_of,
     is_lost,
 )
-from tests.campaign.judge.facts import CROSS_PATH, Execution, Facts, RequestFact
+from tests.campaign.judge.facts import CROSS_PATH, Execution, Facts, RequestFact, money_request_of_intent
 
 SENT_BEFORE_MS = CLOCK_TOLERANCE // timedelta(milliseconds=1)
 """By how much the exchange may date what an order did before it was sent."""
@@ -108,7 +108,8 @@ def was_named(row: IntentRow) -> bool:
 
 def is_taken_unknowably(facts: Facts, row: IntentRow) -> bool:
     """Whether the proof of an order that no answer named is an equal movement by another hand: the histories tell
-    nothing of who sent what, so only one who was seen to act before can be told from ours.
+    nothing of who sent what, so only one who was seen to act before can be told from ours. Of a cancellation nothing
+    can be: what is left of it is that no order is open.
 
     An order that counts as failed is counted as carried out late, the safe side, also by a movement of one of ours that
     a restore lost; people are told that it may be that.
@@ -116,6 +117,8 @@ def is_taken_unknowably(facts: Facts, row: IntentRow) -> bool:
     intent, at = row.intent, claimed_at(row)
     if was_named(row) or at is None:
         return False
+    if intent.kind == "cancel_orders":
+        return _is_cancelled_by_others(facts, intent, at)
     by_others = any(
         str(one.tran_id) == intent.ref and _is_equal(intent, one) and one.at >= at - SENT_BEFORE_MS
         for one in facts.foreign
@@ -124,6 +127,15 @@ def is_taken_unknowably(facts: Facts, row: IntentRow) -> bool:
         intent.executed_late
         and "no answer named the order" in (intent.evidence or "")
         and any(str(one.tran_id) == intent.ref and _may_be_lost(facts, row, one) for one in facts.executions)
+    )
+
+
+def _is_cancelled_by_others(facts: Facts, intent: Intent, since: int) -> bool:
+    wish = money_request_of_intent(intent)
+    until = None if intent.settled_at is None else in_ms(intent.settled_at)
+    return any(
+        one.wish == wish and one.applied and since - SENT_BEFORE_MS <= one.at and (until is None or one.at <= until)
+        for one in facts.foreign_requests
     )
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from monitor.core.model.intent import Intent, IntentState
 from monitor.records.intents import IntentRow
+from monitor.runtime.clock_jumps import JUMP_CHECK_EVERY_S
 from tests.campaign.judge.facts import CROSS_PATH, ISOLATED_PATH, Execution, Facts, Limits, RequestFact
 from tests.campaign.plan import PACE, SPEED
 
@@ -15,6 +16,9 @@ SLACK_MS = 1000
 
 REPORTED_WITHIN_S = 5 * SPEED * PACE
 """Steps of the wall clock from which on people are told: five seconds, at the speed of a run."""
+
+UNSEEN_MS = 1000 * JUMP_CHECK_EVERY_S * SPEED * PACE
+"""How far apart two steps may be that nobody sees if the second undoes the first: one look of the daemon."""
 
 KNOWABLE_MS = 20_000
 """How long before a restore something must have moved for the exchange's histories to show it right after."""
@@ -165,7 +169,8 @@ def _clocks(facts: Facts) -> Iterator[Violation]:
     for step in facts.steps:
         if not any(r.path == CROSS_PATH and r.status == 200 and r.intact and r.at > step.at for r in facts.requests):
             yield Violation("the watch stood still after the clock was set", f"{step.seconds:+g} s at {step.at}")
-        if step.outlived and abs(step.seconds) >= REPORTED_WITHIN_S and not is_told:
+        net_s = sum(other.seconds for other in facts.steps if abs(other.at - step.at) <= UNSEEN_MS)
+        if step.outlived and abs(net_s) >= REPORTED_WITHIN_S and not is_told:
             yield Violation("nobody was told that the clock was set", f"{step.seconds:+g} s at {step.at}")
 
 

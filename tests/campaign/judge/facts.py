@@ -201,6 +201,8 @@ class Facts:
     executions: tuple[Execution, ...] = ()
     stirs: tuple[AssetMovement, ...] = ()
     foreign: tuple[Execution, ...] = ()
+    foreign_requests: tuple[RequestFact, ...] = ()
+    """Requests of another key in the account: a cancellation moves nothing, and leaves no other trace."""
     tells_of_hands: bool = False
     """Whether a rule tells of others who do what the actions do."""
     elsewhere: tuple[Execution, ...] = ()

@@ -64,12 +64,14 @@ def _left_while_stopped(facts: Facts, sent: Mapping[int, RequestFact]) -> Iterat
 def _level_losses(facts: Facts, sent: Mapping[int, RequestFact]) -> Iterator[Violation]:
     """An order beside which much was taken stops its rule; one beside which nothing moved does not.
 
-    Only where nothing else moved in the account until it was confirmed.
+    Only where nothing else moved in the account until it was confirmed, and until the stop where that came later.
     """
-    stopped = {stop.intent for stop in facts.stops}
+    stopped = {stop.intent: stop.at for stop in facts.stops}
     for row in facts.intents:
         intent, request = row.intent, sent.get(row.intent.id)
-        if request is None or not request.applied or intent.alert is None or not _moved_alone(facts, row, request):
+        if request is None or not request.applied or intent.alert is None:
+            continue
+        if not _moved_alone(facts, row, request, stopped.get(intent.id, 0)):
             continue
         if intent.id in stopped and not request.taken:
             yield Violation("stopped though nothing was worse", _intent_label(intent))
@@ -77,16 +79,16 @@ def _level_losses(facts: Facts, sent: Mapping[int, RequestFact]) -> Iterator[Vio
             yield Violation("nothing stopped what made things worse", f"{_intent_label(intent)}: {request.taken} more")
 
 
-def _moved_alone(facts: Facts, row: IntentRow, request: RequestFact) -> bool:
-    """Whether the program knows of a movement of money beside which there was no other: until it was confirmed, or, if
-    it was executed late, until the end."""
+def _moved_alone(facts: Facts, row: IntentRow, request: RequestFact, stopped_at: int) -> bool:
+    """Whether the program knows of a movement of money beside which there was no other: until it was confirmed and
+    judged, or, if it was executed late, until the end."""
     at = next((in_ms(step.at) for step in row.steps if step.to_state is IntentState.CONFIRMED), None)
     if row.intent.executed_late:
         at = max(one.at for one in facts.requests)
     is_told = row.intent.kind in ("repay", "transfer_in") and row.intent.resolved_by is None
     if at is None or not is_told or not row.intent.balances_before:
         return False
-    return sum(request.at <= stir.at <= at for stir in facts.stirs) <= 1
+    return sum(request.at <= stir.at <= max(at, stopped_at) for stir in facts.stirs) <= 1
 
 
 def _is_worse(intent: Intent, request: RequestFact) -> bool:

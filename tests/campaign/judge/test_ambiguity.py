@@ -10,8 +10,9 @@ import pytest
 from monitor.core.model.intent import IntentState as S
 from monitor.core.model.intent import IntentStep
 from monitor.core.notifications.outbox import DeliveryState
-from tests.campaign.judge.facts import AssetMovement, Execution, Facts, RestoreFact, Span
+from tests.campaign.judge.facts import OPEN_ORDERS_PATH, AssetMovement, Execution, Facts, RestoreFact, Span
 from tests.campaign.judge.judge import judge
+from tests.campaign.judge.test_disturbances import cancelled
 from tests.campaign.judge.test_judge import (
     BRINGS,
     NOON,
@@ -116,6 +117,16 @@ def counted_late(facts: Facts, evidence: str, *runs: Span) -> Facts:
     )
 
 
+def cancelled_by_another(facts: Facts, second: float = 120.5) -> Facts:
+    """Our cancellation never arrived, and another hand cancelled the same orders."""
+    given = cancelled(facts, 3, 120)
+    own = tuple(request for request in given.requests if request.path != OPEN_ORDERS_PATH)
+    others = tuple(replace(one, at=at(second)) for one in given.requests if one.path == OPEN_ORDERS_PATH)
+    *before, ours = given.intents
+    settled = replace(ours, intent=replace(ours.intent, settled_at=NOON + timedelta(seconds=130)))
+    return replace(given, requests=own, intents=(*before, settled), foreign_requests=others)
+
+
 WITH_GAP = Span(at(0), at(70)), Span(at(140), at(300))
 ALL_THE_TIME = Span(at(0), at(300))
 DOUBT = "executed late: record 79, which may be of an equal order that was lost: no answer named the order"
@@ -173,6 +184,18 @@ PLANTED: dict[str, tuple[Callable[[Facts], Facts], str]] = {
         lambda f: by_another(f, second=-5),
         "another's doing taken for ours",
     ),
+    "a cancellation counted as done that nobody made": (
+        lambda f: replace(cancelled_by_another(f), foreign_requests=()),
+        "counted as done but never was",
+    ),
+    "a cancellation counted as done before another made it": (
+        lambda f: cancelled_by_another(f, second=131),
+        "counted as done but never was",
+    ),
+    "another's cancellation taken for ours though an answer named ours": (
+        lambda f: named_by_answer(cancelled_by_another(f)),
+        "counted as done but never was",
+    ),
 }
 
 
@@ -203,6 +226,7 @@ ALLOWED: dict[str, Callable[[Facts], Facts]] = {
     "a person asked about a transfer from a wallet that others took from": with_undecided_transfer,
     "another's equal repayment taken for ours where no answer named ours": by_another,
     "the same, where a rule tells of others": lambda f: by_another(replace(f, tells_of_hands=True)),
+    "another's cancellation taken for ours where no answer named ours": cancelled_by_another,
 }
 
 

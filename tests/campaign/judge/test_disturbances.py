@@ -72,6 +72,12 @@ def stepped(facts: Facts, seconds: float, second: float = 100, *, outlived: bool
     return replace(facts, steps=(step,), heard_texts=facts.heard_texts | said)
 
 
+def stepped_back(facts: Facts, second: float) -> Facts:
+    """The clock was set an hour back at second 100, and an hour forward again at that second."""
+    back, forward = (stepped(facts, seconds, when).steps for seconds, when in ((-3600, 100), (3600, second)))
+    return replace(facts, steps=(*back, *forward))
+
+
 def lost_row(number: int, second: float, amount: str, state: S = S.CONFIRMED, **given: Any) -> IntentRow:
     """An intent of a database that a restore replaced, made later than those that the backup holds."""
     return _made_later(row(number, second, amount, state, **given))
@@ -187,6 +193,10 @@ PLANTED: dict[str, tuple[Callable[[Facts], Facts], str]] = {
         "the watch stood still after the clock was set",
     ),
     "a step that nobody was told of": (lambda f: stepped(f, 3600), "nobody was told that the clock was set"),
+    "a step that was undone after a while": (
+        lambda f: stepped_back(f, 110),
+        "nobody was told that the clock was set",
+    ),
     "a restore without a pause": (lambda f: with_restore(f, paused=False), "a restore did not pause"),
     "a pause by nobody": (lambda f: with_restore(f, recorded=False), "a restore's pause is not in the trail"),
     "a number given anew after a restore": (
@@ -265,6 +275,7 @@ ALLOWED: dict[str, Callable[[Facts], Facts]] = {
     "an intent that ended with its reason": lambda f: given_up(f, "its alert does not fire any more"),
     "a step that was told": lambda f: stepped(f, -86_400, told=True),
     "a small step": lambda f: stepped(f, 30),
+    "a step that was undone at once": lambda f: stepped_back(f, 100.001),
     "a step right before the daemon's end": lambda f: stepped(f, 3600, outlived=False),
     "a restore of what nothing was lost of": with_restore,
     "more than an earlier action of the kind might": lambda f: with_facts(

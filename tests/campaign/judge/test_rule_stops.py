@@ -189,6 +189,9 @@ ALLOWED: dict[str, Callable[[Facts], Facts]] = {
     "a stop where another hand moved something": lambda f: with_rule_stop(
         with_amount_taken(f, "0", beside=(AssetMovement(at(122), "USDT"),))
     ),
+    "a stop where another hand moved something before the order was judged": lambda f: with_rule_stop(
+        with_amount_taken(f, "0", beside=(AssetMovement(at(129.95), "USDT"),))
+    ),
     "a stop of a late execution that was worse": lambda f: with_rule_stop(executed_late(with_amount_taken(f, "2000"))),
     "a late execution that was not worse": lambda f: executed_late(with_amount_taken(f, "0")),
     "little taken": lambda f: with_amount_taken(f, "200"),

@@ -14,7 +14,7 @@ from monitor.core.model.events import ReadFailed
 from monitor.core.model.intent import IntentState
 from monitor.core.model.journal import Notice
 from monitor.core.model.ledger import MarginTransfer
-from monitor.core.model.order import ExchangeRecord, Repay
+from monitor.core.model.order import ExchangeRecord, Reduce, Repay
 from monitor.core.model.reads import GapHistoryRead
 from monitor.core.numbers.durations import DAY
 from monitor.core.state.account_update import apply_account_event
@@ -110,6 +110,18 @@ def test_equal_movement_after_a_known_one_counts_as_unrecorded() -> None:
     read = replace(RECORD_READ, repayments=((CROSS, (ROW, again)),))
     for known in (REPAY_INTENT, replace(REPAY_INTENT, ref=None)):
         found = apply_history(start_coverage(None, (), NOW), read, (known,), NOW).gap_movements
+        assert [one.key for one in found] == ["capital-flow cross 78"]
+
+
+def test_sale_of_before_the_gap_explains_no_repayment_within_it() -> None:
+    order = Reduce(CROSS, "USDT", D(500), "BTCUSDT", "SELL", D("0.01"), D(50_000), "BTC")
+    sale = intent(3, IntentState.CONFIRMED, order, submitted_at=AT, settled_at=AT + seconds(2), ref="900")
+    own = replace(ROW, is_automatic=True, amount=D("499.5"), at=AT + seconds(1))
+    lost = replace(own, ref="78", amount=D("498.2"), at=AT + seconds(20))
+    before = replace(ROW, ref="76", amount=D(7), at=AT + seconds(5))
+    for rows, since in (((own, before, lost), AT + seconds(11)), ((own, lost), NOW - DAY)):
+        read = replace(RECORD_READ, since=since, repayments=((CROSS, rows),))
+        found = apply_history(start_coverage(since, (), NOW), read, (sale,), NOW).gap_movements
         assert [one.key for one in found] == ["capital-flow cross 78"]
 
 

@@ -9,13 +9,16 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from monitor.core.model.account import CROSS
 from monitor.core.model.alert import AlertState
 from monitor.core.model.intent import IntentState
 from monitor.core.state.account_state import AccountState
+from monitor.core.state.scopes import scopes_with_balances
 from monitor.records.alerts import AlertRow
 from monitor.sandbox.faults import Fault
 from monitor.store.commands_in_force import read_pause
 from monitor.store.schema.tables import audit as trail
+from monitor.store.schema.tables import movements
 from monitor.store.writes import audit
 from tests.support.command import margin_monitor
 from tests.support.daemon import InProcessDaemon, clock_of, eventually, in_process_daemon, write_config
@@ -24,6 +27,9 @@ from tests.support.sandbox import RunningSandbox, sandbox
 from tests.support.sinks import HttpSink, http_sink
 
 SPEED = 20.0
+LIQUIDATING = Decimal(5_000)
+"""The price of a BTC at which the exchange has liquidated all of cross, and the pair."""
+
 SLOW = {"cross": "10s", "isolated": "10s", "near_liquidation": "10s"}
 
 ACTS = """
@@ -71,6 +77,19 @@ async def wait_minutes(here: InProcessDaemon, minutes: int) -> None:
     """Returns once the account was read again so much later."""
     until = here.clock.now() + timedelta(minutes=minutes)
     await here.wait_for_state(lambda state: state.cross is not None and state.cross.as_of > until, 60)
+
+
+async def test_last_movements_of_an_account_that_was_liquidated_are_read(tmp_path: Path) -> None:
+    async with sandbox(speed=SPEED) as box:
+        box.sandbox.user_actions.set_price("BTCUSDT", LIQUIDATING)
+        async with in_process_daemon(config_of(tmp_path, box, below="0.1"), clock_of(box.sandbox)) as here:
+            await here.wait_for_state(lambda state: CROSS in state.activity.ledger_read_until)
+            assert here.state().cross is not None
+            assert not scopes_with_balances(here.state(), here.daemon.settings("main"))
+            kept = await here.store.read(
+                lambda connection: connection.execute(select(movements.c.type)).scalars().all()
+            )
+    assert kept
 
 
 @pytest.mark.slow
