@@ -114,7 +114,7 @@ class Daemon:
             self._channels,
             self._supervise,
             lambda name: self._supervisor.drop(name),
-            lambda: self._removed.accounts.keys(),
+            lambda: self._removed.names_in_use,
         )
         self._store_session = StoreSession(
             store,

@@ -69,12 +69,18 @@ class RemovedAccounts:
         self._wake_channels = wake_channels
         self._on_change = on_change
         self._announced: set[str] = set()
+        self._closing: frozenset[str] = frozenset()
         self._look_at_s = float("-inf")
 
     @property
     def accounts(self) -> Mapping[str, WatchedAccount]:
         """The accounts with orders that are not settled yet."""
         return dict(self._accounts)
+
+    @property
+    def names_in_use(self) -> frozenset[str]:
+        """The accounts with orders that are not settled yet, and those that are just being closed."""
+        return self._closing.union(self._accounts)
 
     async def close_unconfigured(self, accounts: Mapping[str, WatchedAccount], *, again: bool) -> None:
         """Close the alerts of all accounts but `accounts`, and see to their orders (`escalate_orphans`).
@@ -87,14 +93,16 @@ class RemovedAccounts:
         left = await self._store.read(read_open_accounts) - accounts.keys()
         if self._store.is_shared:
             left -= await self._store.read(read_recently_held, UNWATCHED_FOR)
-        own = await self._store.take(left) if self._store.is_shared else left
         now = self._clock.now()
+        self._closing = frozenset(left)
         try:
+            own = await self._store.take(left) if self._store.is_shared else left
             await _close_alerts(self._store, own, accounts, now)
             await escalate_orphans(self._store, own, self._accounts, self._channels, now)
         finally:
+            self._closing = frozenset()
             if self._store.is_shared:
-                await self._store.give_back(own - self._accounts.keys())
+                await self._store.give_back(left - self._accounts.keys())
         self._look_at_s = time.monotonic() + LOOK_EVERY_S if self._store.is_shared else float("inf")
         self._wake_channels(self._channels)
 

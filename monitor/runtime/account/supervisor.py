@@ -291,7 +291,7 @@ class AccountSupervisor:
             self._shared.notifier.renumber(_new_numbers(before, memory.state))
 
     def drop(self, name: str) -> None:
-        """Forget the account, which another daemon may watch from now on; whatever is left of it here is out of date."""
+        """Forget the account, which another daemon may watch from now on: what is left here is out of date."""
         self.services.pop(name, None)
         memory = self._memories[name]
         if memory.state is None and memory.backlog.is_empty:

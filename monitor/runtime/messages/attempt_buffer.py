@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from monitor.core.notifications.outbox import DeliveryAttempt, DeliveryKey, DeliveryState
-from monitor.errors import StoreError
+from monitor.errors import StoreError, StoreRefused
 from monitor.store.store import Store
 
 log = logging.getLogger(__name__)
@@ -71,9 +71,7 @@ class AttemptBuffer:
         """Write all attempts at once; if the store refuses that, one by one, so that one bad row delays no other."""
         try:
             await self._store.record_attempts(attempts)
-        except StoreError as error:
-            if self._store.is_failing:
-                raise
+        except StoreRefused as error:
             log.warning("notification.parted deliveries=%d cause=%s", len(attempts), error)
         else:
             return
@@ -86,8 +84,6 @@ class AttemptBuffer:
     async def _try_attempt(self, attempt: DeliveryAttempt) -> bool:
         try:
             await self._store.record_attempts([attempt])
-        except StoreError:
-            if self._store.is_failing:
-                raise
+        except StoreRefused:
             return False
         return True

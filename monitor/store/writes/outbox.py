@@ -260,9 +260,9 @@ def _sent_by(connection: Connection, accounts: Collection[str] | None, *, is_lea
     """The condition for what a daemon with these accounts sends; None: with all of them.
 
     Where several share the database, the leader also sends what belongs to no account, and what is queued of an account
-    that nobody holds, once that was so for UNHELD_FOR and the leader was one as long: until then the last holder may just
-    be sending the same, or the next one take it over. A holder that gave nothing back counts as one, however silent:
-    after a failure of the database all are.
+    that nobody holds, once that was so for UNHELD_FOR and the leader was one as long: until then the last holder may
+    just be sending the same, or the next one take it over. A holder that gave nothing back counts as one, however
+    silent: after a failure of the database all are.
     """
     account, leases = tables.deliveries.c.account, tables.leases
     if accounts is None:

@@ -13,20 +13,29 @@ import pytest
 from monitor.clock import SystemClock
 from monitor.config.loading import load_config
 from monitor.config.policies import build_policy
+from monitor.core.model.alert import Severity
+from monitor.core.model.journal import JournalEntry
 from monitor.exchange.port import Exchange
 from monitor.runtime.account.account_owners import AccountOwners
 from monitor.runtime.account.account_share import AccountShare
 from monitor.runtime.account.poller import ReadIntervals
+from monitor.runtime.account.removed_accounts import RemovedAccounts
 from monitor.runtime.account.supervisor import WatchedAccount
+from monitor.store.readers.alerts import read_alerts
 from monitor.store.store import Store
 from monitor.store.writes.account_owners import save_owner
 from tests.support.command import write_config
 from tests.support.daemon import eventually
+from tests.support.examples.store_rows import NOW, alert
 from tests.support.postgres import PostgresServer
 
 NAMES = ("alpha", "beta", "gamma")
 STILL_S = 3.0
 """Time in which nothing may happen: three turns."""
+
+
+async def ignore_notice(severity: Severity, text: str) -> None:
+    """The notices of the daemon are of no interest here."""
 
 
 def no_exchange() -> Exchange:
@@ -42,6 +51,7 @@ class SharingDaemon:
     running: set[str] = field(default_factory=set)
     dropped: list[str] = field(default_factory=list)
     may_end: asyncio.Event = field(default_factory=asyncio.Event)
+    leaving: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.may_end.set()
@@ -62,20 +72,31 @@ Start = Callable[[], contextlib.AbstractAsyncContextManager[SharingDaemon]]
 
 
 @pytest.fixture
-def start(postgres_server: PostgresServer, postgres_template: str, tmp_path: Path) -> Iterator[Start]:
+def shared_name() -> str:
+    return f"share_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
+
+
+@pytest.fixture
+def start(postgres_server: PostgresServer, postgres_template: str, shared_name: str, tmp_path: Path) -> Iterator[Start]:
     """Start one more daemon that shares three accounts."""
-    name = f"share_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
-    postgres_server.create_database(name, postgres_template)
+    postgres_server.create_database(shared_name, postgres_template)
     policy = build_policy(load_config(write_config(tmp_path), {}), "main")
     accounts = {account: WatchedAccount(policy, ReadIntervals(), no_exchange) for account in NAMES}
 
     @contextlib.asynccontextmanager
     async def start_one() -> AsyncIterator[SharingDaemon]:
-        store = await asyncio.to_thread(Store.open, postgres_server.url(name), by_account=True)
+        store = await asyncio.to_thread(Store.open, postgres_server.url(shared_name), by_account=True)
         await store.register_daemon(os.getpid(), datetime.now(UTC), "0.1.0")
         daemon = SharingDaemon(store)
         share = AccountShare(
-            accounts, store, SystemClock(), daemon.owners, (), daemon.supervise, daemon.dropped.append, lambda: ()
+            accounts,
+            store,
+            SystemClock(),
+            daemon.owners,
+            (),
+            daemon.supervise,
+            daemon.dropped.append,
+            lambda: daemon.leaving,
         )
         await share.divide()
         task = asyncio.create_task(share.run())
@@ -88,7 +109,7 @@ def start(postgres_server: PostgresServer, postgres_template: str, tmp_path: Pat
             await store.close()
 
     yield start_one
-    postgres_server.drop_database(name)
+    postgres_server.drop_database(shared_name)
 
 
 async def runs(daemon: SharingDaemon, count: int) -> None:
@@ -117,6 +138,42 @@ async def test_nothing_is_kept_of_an_account_that_another_daemon_watches(start: 
         async with start() as second:
             await runs(second, 1)
             assert set(second.dropped) == set(NAMES)
+
+
+async def test_account_without_configuration_is_kept_while_it_is_in_use(start: Start) -> None:
+    async with start() as first:
+        await runs(first, 3)
+        first.leaving.add("delta")
+        await first.store.take({"delta"})
+        await asyncio.sleep(STILL_S)
+        assert "delta" in first.store.held_accounts
+        first.leaving.clear()
+        await runs(first, 3)
+
+
+async def test_account_is_in_use_while_it_is_closed(
+    start: Start, postgres_server: PostgresServer, shared_name: str
+) -> None:
+    async with start() as first:
+        store = first.store
+        await store.take({"delta"})
+        await store.commit(JournalEntry("delta", NOW, alerts=(alert(5, account="delta"),)))
+        await store.give_back({"delta"})
+        with postgres_server.connect(shared_name) as connection:
+            connection.execute("UPDATE leases SET renewed_at = renewed_at - 1000000 WHERE account = 'delta'")
+        removed = RemovedAccounts(
+            {}, (), store, SystemClock(), lambda: True, ignore_notice, lambda channels: None, lambda: None
+        )
+        closing = asyncio.create_task(removed.close_unconfigured({}, again=True))
+        seen = set()
+        while not closing.done():
+            seen.add((removed.names_in_use, "delta" in store.held_accounts))
+            await asyncio.sleep(0)
+        await closing
+        assert (frozenset({"delta"}), True) in seen
+        assert removed.names_in_use == frozenset()
+        assert "delta" not in store.held_accounts
+        assert await store.read(read_alerts) == ()
 
 
 async def test_one_user_under_two_names_is_found_across_daemons(start: Start) -> None:

@@ -4,12 +4,13 @@ from dataclasses import replace
 from datetime import datetime
 
 from monitor.core.model.journal import JournalEntry, Notice
-from monitor.core.notifications.outbox import Delivery
+from monitor.core.notifications.outbox import Delivery, DeliveryState
 from monitor.store.command_store import CommandStore
+from monitor.store.readers.open_accounts import read_open_accounts
 from monitor.store.store import Store
 from monitor.store.writes import journal, outbox
 from monitor.store.writes.due_notifications import ChannelDue, read_channel_due
-from tests.store.shared_stores import OpenShared
+from tests.store.shared_stores import OpenShared, end_session
 from tests.support.examples.store_rows import NOW, alert, at, firing_entry, intent, planned_entry
 from tests.support.postgres import PostgresServer
 
@@ -141,3 +142,20 @@ async def test_leader_sends_what_is_left_of_an_account_that_was_never_held(
         connection.execute(AGE)
     assert await own_words(leader) == ["of gamma"]
     assert await own_words(other) == []
+
+
+async def test_account_of_a_dead_holder_counts_as_open_until_its_message_is_sent(
+    open_shared: OpenShared, postgres_server: PostgresServer, shared_name: str
+) -> None:
+    leader, other = await two_daemons(open_shared)
+    await other.commit(notice("beta", "of beta"))
+    with postgres_server.connect(shared_name) as connection:
+        end_session(connection, other)
+        connection.execute(AGE)
+        assert await leader.read(read_open_accounts) == {"beta"}
+        assert await leader.take({"beta"}) == {"beta"}
+        await leader.give_back({"beta"})
+        connection.execute(AGE)
+    (row,) = (await own_due(leader)).deliveries
+    await leader.close_unsent_deliveries(DeliveryState.EXPIRED, {row.key: "sent"})
+    assert await leader.read(read_open_accounts) == frozenset()
