@@ -117,8 +117,9 @@ class PostgresServer:
             try:
                 self.connect("postgres").close()
                 return
-            except psycopg.OperationalError:
+            except psycopg.OperationalError as error:
                 if time.monotonic() > deadline:
+                    error.add_note("".join((self.folder / "server.log").read_text().splitlines(keepends=True)[-20:]))
                     raise
                 if process.poll() is not None:
                     # The sessions of a server that was killed hold its memory until they notice.
@@ -393,19 +394,23 @@ def _unprivileged() -> Mapping[str, Any]:
     pytest.fail("no unprivileged user to run PostgreSQL as")
 
 
+def _is_gone(pid: int) -> bool:
+    """Whether a process that is no child of this one has ended; a zombie has."""
+    try:
+        return ") Z " in Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return True
+
+
 def _wait_for_end(pid: int) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        with contextlib.suppress(ChildProcessError):
-            if os.waitpid(pid, os.WNOHANG) == (pid, 0):
-                return
         try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return
-        # A zombie of another process of ours counts as ended.
-        with contextlib.suppress(OSError):
-            if ") Z " in Path(f"/proc/{pid}/stat").read_text():
+            # Reaped, not only seen dead: as a zombie it would still hold the lock file of its socket.
+            if os.waitpid(pid, os.WNOHANG)[0] == pid:
+                return
+        except ChildProcessError:
+            if _is_gone(pid):
                 return
         time.sleep(0.02)
     raise TimeoutError(f"PostgreSQL (pid {pid}) did not end")
