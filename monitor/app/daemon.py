@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from monitor import __version__
 from monitor.app.channels import describe_channel, open_channel
 from monitor.app.database import find_storage_folder
-from monitor.app.exchange import open_exchange, read_keys_once, signing_credentials
+from monitor.app.exchange import name_address, open_exchange, read_keys_once, signing_credentials
 from monitor.app.telegram import BotRegistry, build_telegram_loops
 from monitor.clock import Clock
 from monitor.config.conflicts.secret_conflicts import refuse_secret_conflicts
@@ -45,7 +45,7 @@ def build_daemon(
     from monitor.exchange.binance.shared_market import SharedMarket
     from monitor.runtime.account.poller import ReadIntervals
     from monitor.runtime.account.supervisor import WatchedAccount
-    from monitor.runtime.bans import BanMemory
+    from monitor.runtime.address_limits import AddressLimits
     from monitor.runtime.daemon import Daemon
     from monitor.runtime.messages.channel_queue import Channel
 
@@ -96,7 +96,7 @@ def build_daemon(
         clock,
         __version__,
         on_tick,
-        BanMemory(weight_budget, store, clock),
+        AddressLimits(weight_budget, store, clock, name_address(config)),
         ladders=LadderIndex.from_rules(config.rules),
         heartbeat=_heartbeat_settings(config),
         report_settings=report_settings(config),

@@ -1,5 +1,6 @@
 """Exchange sessions of configured accounts."""
 
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
@@ -88,6 +89,17 @@ def open_binance_account(
     )
 
 
+def name_address(config: Config) -> str:
+    """Return the name under which a ban of this machine's address is recorded.
+
+    Where daemons of several machines share the database it is the machine's, else any: the next holder may be a
+    container that has another name, but not another address.
+    """
+    from monitor.store.writes.bans import ANY_ADDRESS
+
+    return os.uname().nodename if config.storage.lease == "account" else ANY_ADDRESS
+
+
 def save_ban(config: Config, until: datetime, noted_at: datetime) -> None:
     """Save a ban for later commands and the daemon; nothing is saved without a database."""
     from monitor.store.writes import bans
@@ -96,7 +108,7 @@ def save_ban(config: Config, until: datetime, noted_at: datetime) -> None:
         store = open_commands_if_any(config)
         if store is not None:
             with store:
-                store.execute(bans.save_ban, until, None, noted_at)
+                store.execute(bans.save_ban, until, None, noted_at, name_address(config))
 
 
 def load_weight_budget(config: Config, clock: Clock) -> "WeightBudget":
@@ -109,7 +121,7 @@ def load_weight_budget(config: Config, clock: Clock) -> "WeightBudget":
 
     ban = None
     with suppress(ConfigError, StoreError), open_reader(config) as reader:
-        ban = reader.read(bans.read_ban)
+        ban = reader.read(bans.read_ban, name_address(config))
     known_s = None if ban is None else clock.elapsed_s() + ban.remaining(clock.now()).total_seconds()
     return WeightBudget(known_s, lambda until_s: save_ban(config, clock.moment_of(until_s), clock.now()))
 

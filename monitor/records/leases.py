@@ -1,5 +1,6 @@
 """Which daemon holds which accounts, where several share one database."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,13 +19,21 @@ class Holder:
 
 
 @dataclass(frozen=True, slots=True)
+class AddressUsage:
+    """The weight that the exchange has counted for one address in one of its minutes, by the path of the pool."""
+
+    minute: datetime
+    used: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Division:
     """The accounts that one daemon holds after a turn of dividing them among all.
 
     `taken` and `lost` are the changes since the last turn that was answered; no account is in both. One that was
     lost is not taken again before the next turn. `surplus` are held accounts above this daemon's share, or not of its
     configuration: they are to be given back once nothing is done for them any more. `members` is the number of
-    daemons that share the accounts.
+    daemons that share the accounts. `usage` is what the others on this machine know of its address.
     """
 
     held: frozenset[str]
@@ -33,3 +42,4 @@ class Division:
     surplus: tuple[str, ...]
     members: int
     is_leader: bool
+    usage: tuple[AddressUsage, ...] = ()

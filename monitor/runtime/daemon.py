@@ -25,7 +25,7 @@ from monitor.runtime.account.account_share import AccountShare
 from monitor.runtime.account.removed_accounts import RemovedAccounts
 from monitor.runtime.account.supervisor import AccountMemory, AccountSupervisor, WatchedAccount
 from monitor.runtime.activity_counters import ActivityCounters
-from monitor.runtime.bans import BanMemory
+from monitor.runtime.address_limits import AddressLimits
 from monitor.runtime.clock_jumps import NOTIFY_FROM_S, ClockJumpWatch, Jump, LastClockCheck
 from monitor.runtime.daemon_health import DaemonHealth
 from monitor.runtime.heartbeat import HeartbeatSender, HeartbeatSettings
@@ -72,7 +72,7 @@ class Daemon:
         clock: Clock,
         version: str,
         on_tick: Callable[[], None] = lambda: None,
-        bans: BanMemory | None = None,
+        limits: AddressLimits | None = None,
         ladders: LadderIndex | None = None,
         heartbeat: HeartbeatSettings | None = None,
         report_settings: ReportSettings | None = None,
@@ -115,13 +115,14 @@ class Daemon:
             self._supervise,
             lambda name: self._supervisor.drop(name),
             lambda: self._removed.names_in_use,
+            limits,
         )
         self._store_session = StoreSession(
             store,
             clock,
             version,
             self._channels,
-            bans,
+            limits,
             numbers,
             self._apply_commands,
             self._on_store_loaded,

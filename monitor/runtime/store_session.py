@@ -15,7 +15,7 @@ from monitor.core.model.events import CommandsRead
 from monitor.core.model.journal import Notice
 from monitor.errors import DaemonAlreadyRunning, PoolSharesSessions, StoreError, WrongDatabaseRevision
 from monitor.runtime.account.account_share import AccountShare
-from monitor.runtime.bans import BanMemory
+from monitor.runtime.address_limits import AddressLimits
 from monitor.runtime.id_allocator import IdAllocator
 from monitor.store.db.units_of_work import find_bug
 from monitor.store.store import Store
@@ -97,7 +97,7 @@ class StoreSession:
         clock: Clock,
         version: str,
         channels: tuple[str, ...],
-        bans: BanMemory | None,
+        limits: AddressLimits | None,
         id_numbers: IdAllocator,
         on_commands: Callable[[Commands], None],
         on_loaded: Callable[[bool], Awaitable[None]],
@@ -117,7 +117,7 @@ class StoreSession:
         self._clock = clock
         self._version = version
         self._channels = channels
-        self._bans = bans
+        self._limits = limits
         self._id_numbers = id_numbers
         self._on_commands = on_commands
         self._on_loaded = on_loaded
@@ -252,9 +252,9 @@ class StoreSession:
             log.error("clock.not_resumed cause=%s", error)
 
     async def restore_bans(self) -> None:
-        if self._bans is not None:
+        if self._limits is not None:
             try:
-                await self._bans.restore()
+                await self._limits.restore()
             except StoreError as error:
                 log.error("ban.unknown cause=%s", error)
 
@@ -273,8 +273,11 @@ class StoreSession:
             await self._share_accounts()
         with suppress(StoreError):
             await self._extend_records(self._clock.now())
-        if self._bans is not None:
-            await self._bans.save()
+        if self._limits is not None:
+            await self._limits.save()
+            if self._store.is_shared:
+                # Of another daemon on this address.
+                await self.restore_bans()
 
     async def _extend_records(self, now: datetime) -> None:
         """Record that the daemon is alive and that the accounts' records have no gap up to now. Raises StoreError.

@@ -18,7 +18,7 @@ from monitor.core.model.intent import Intent, IntentStep
 from monitor.core.model.journal import JournalEntry, Notice
 from monitor.core.notifications.outbox import Delivery, DeliveryAttempt, DeliveryKey, DeliveryState
 from monitor.errors import StoreError
-from monitor.records.leases import Division
+from monitor.records.leases import AddressUsage, Division
 from monitor.store import lost_steps, pruning
 from monitor.store.db import connections as opening
 from monitor.store.db.access import DatabaseAccess
@@ -72,9 +72,8 @@ class Store:
 
         A new one is created at the newest revision when `create`; an old one is never migrated. Raises
         DaemonAlreadyRunning when another daemon holds it, StoreError for any other obstacle. `exclusive` False leaves
-        out the lease: for programs that write beside a daemon. `by_account`: it is held together with other daemons,
-        each of which holds some accounts (`divide`). `spill_folder` holds events that the database can't take if it is
-        not a file; None: the folder of temporary files.
+        out the lease: for programs that write beside a daemon. `by_account`: others hold it too, each some accounts
+        (`divide`). `spill_folder` holds events that a database which is no file can't take; None: a temporary folder.
         """
         access = DatabaseAccess(opening.parse_url(url), create=create, exclusive=exclusive, by_account=by_account)
         writer = _new_writer(access)
@@ -149,13 +148,15 @@ class Store:
         """Return this process's term as the holder of the account, or of the whole database; None if it is neither."""
         return self.lease if self._access.leases is None else self._access.leases.find_term(account)
 
-    async def divide(self, accounts: Sequence[str], ending: Collection[str] = ()) -> Division:
+    async def divide(
+        self, accounts: Sequence[str], ending: Collection[str] = (), usage: AddressUsage | None = None
+    ) -> Division:
         """Prove that this daemon lives, and divide the accounts with the others (`AccountLeases.divide`); each second.
 
         `ending`: accounts that were lost and have not stopped yet, which are not taken anew.
         """
         leases = self._shared_leases
-        return leases.report(await self._writer.run(leases.divide, accounts, ending))
+        return leases.report(await self._writer.run(leases.divide, accounts, ending, usage))
 
     async def take(self, accounts: Collection[str]) -> frozenset[str]:
         """Take those of the accounts that no daemon holds, whatever the share; return those that are held now."""

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from monitor.store.db import account_leases, account_shares
+from monitor.store.db import account_shares
 from monitor.store.store import Store
 from tests.support.examples.store_rows import NOW
 from tests.support.postgres import PostgresServer
@@ -29,7 +29,7 @@ def shared_name(
     postgres_server.create_database(name, postgres_template)
     monkeypatch.setattr(account_shares, "SILENT_AFTER_S", 10_000.0)
     monkeypatch.setattr(account_shares, "MAX_OBSERVATION_GAP_S", 10_000.0)
-    monkeypatch.setattr(account_leases, "MEMBER_FOR", timedelta(hours=3))
+    monkeypatch.setattr(account_shares, "MEMBER_FOR", timedelta(hours=3))
     yield name
     postgres_server.drop_database(name)
 

@@ -15,6 +15,7 @@ from enum import Enum
 from typing import Literal
 
 from monitor.exchange.binance.wire.numbers import ImplausibleValue, parse_time
+from monitor.records.leases import AddressUsage
 
 CountedBy = Literal["ip", "uid"]
 
@@ -147,6 +148,19 @@ class WeightBudget:
     def observe(self, pool: WeightPool, used: int, now: datetime) -> None:
         """Record the use that the exchange reports for `pool` in the present minute."""
         self._used[pool] = (_start_of_minute(now), used)
+
+    def address_usage(self, now: datetime) -> AddressUsage:
+        """Return the last reported use of the pools that are counted per address, in the present minute."""
+        minute = _start_of_minute(now)
+        pools = self._used.items()
+        return AddressUsage(minute, {p.path: used for p, (seen, used) in pools if seen == minute and not p.account})
+
+    def observe_address(self, usage: AddressUsage) -> None:
+        """Record what was reported to another daemon on the same address, where that is more than is known here."""
+        for path, used in usage.used.items():
+            pool = WeightPool(path)
+            if (usage.minute, used) > self._used.get(pool, (usage.minute, 0)):
+                self._used[pool] = (usage.minute, used)
 
     def hold(self, pool: WeightPool, until_s: float) -> None:
         """Block `pool` until `until_s`."""

@@ -9,6 +9,7 @@ from monitor.clock import Clock
 from monitor.errors import StoreError
 from monitor.runtime.account.account_owners import AccountOwners
 from monitor.runtime.account.supervisor import WatchedAccount
+from monitor.runtime.address_limits import AddressLimits
 from monitor.store.store import Store
 from monitor.store.writes.account_owners import read_account_owners
 
@@ -39,10 +40,12 @@ class AccountShare:
         supervise: Callable[[str], Coroutine[None, None, None]],
         drop: Callable[[str], None],
         leaving: Callable[[], Collection[str]],
+        limits: AddressLimits | None = None,
     ) -> None:
         """`supervise` runs an account until cancelled, `drop` forgets what is left of it.
 
-        `leaving` returns the removed accounts whose orders this daemon still settles.
+        `leaving` returns the removed accounts whose orders this daemon still settles. `limits` are those of the
+        address, which other daemons on this machine have as well.
         """
         self._accounts = accounts
         self._store = store
@@ -52,6 +55,7 @@ class AccountShare:
         self._supervise = supervise
         self._drop = drop
         self._leaving = leaving
+        self._limits = limits
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._surplus: frozenset[str] = frozenset()
         self._unrecovered: frozenset[str] = frozenset()
@@ -72,7 +76,12 @@ class AccountShare:
 
     async def _divide(self) -> None:
         ending = self._tasks.keys() - self.held.keys()
-        division = await self._store.divide((*self._accounts, *self._leaving()), ending)
+        limits = self._limits
+        usage = None if limits is None else limits.usage()
+        division = await self._store.divide((*self._accounts, *self._leaving()), ending, usage)
+        if limits is not None:
+            for beside in division.usage:
+                limits.observe(beside)
         self._surplus = frozenset(division.surplus) - frozenset(self._leaving())
         self._unrecovered = (self._unrecovered | division.taken) & division.held
         # What runs already, from memory, goes on.

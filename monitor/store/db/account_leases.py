@@ -5,16 +5,15 @@ import logging
 import zlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, select, update
 
 from monitor.clock import MachineClock
-from monitor.records.leases import Division
+from monitor.records.leases import AddressUsage, Division
 from monitor.store.db import session_names
 from monitor.store.db.account_locks import end_holder, end_older_sessions, read_others, try_lock, unlock
-from monitor.store.db.account_shares import UnchangedItems, compute_quota
+from monitor.store.db.account_shares import GONE, SHARED, OtherDaemons, UnchangedItems, compute_quota, exchange_rows
 from monitor.store.db.lease_term import LeaseTaking, LeaseTerm, read_database_time
 from monitor.store.schema import tables
 
@@ -25,21 +24,19 @@ _MACHINE = MachineClock()
 LEADER = "*"
 """The name of the lease of what is done once a database; no account has it."""
 
-MEMBER_FOR = timedelta(seconds=5)
-"""How long after its last sign of life a daemon still gets a share of the accounts."""
-
-SHARED, GONE = "account", "none"
-"""What a daemon's row says of its leases: those of single accounts; none any more."""
-
 _CHANGES = "lease_changes"
 
 
 @dataclass(frozen=True, slots=True)
 class Surplus:
-    """The accounts that a daemon holds above its share, and how many daemons share all of them."""
+    """The accounts that a daemon holds above its share, how many daemons share all, and what those beside it used.
+
+    `usage` is that of the daemons on the same machine, which have the same address.
+    """
 
     accounts: tuple[str, ...]
     members: int
+    usage: tuple[AddressUsage, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +109,7 @@ class AccountLeases:
             surplus=tuple(account for account in surplus.accounts if account in now),
             members=surplus.members,
             is_leader=LEADER in now,
+            usage=surplus.usage,
         )
 
     def resume(self, connection: Connection) -> bool:
@@ -187,19 +185,27 @@ class AccountLeases:
             unlock(connection, item)
             self._locked.discard(item)
 
-    def divide(self, connection: Connection, accounts: Sequence[str], ending: Collection[str] = ()) -> Surplus:
+    def divide(
+        self,
+        connection: Connection,
+        accounts: Sequence[str],
+        ending: Collection[str] = (),
+        usage: AddressUsage | None = None,
+    ) -> Surplus:
         """Renew everything held, end sessions of holders that are hung or gone, and take what this daemon lacks.
 
         Every daemon does so each second, by itself: all come to the same shares from the same rows. `ending` are not
         taken now: something of them that this daemon held before still runs.
 
         Only accounts that another daemon has as well are divided; the rest is always this one's. One above its share
-        that nobody takes is kept until a daemon that has it comes, or changes its configuration.
+        that nobody takes is kept until a daemon that has it comes, or changes its configuration. `usage` is what this
+        one knows of its address, for those beside it.
         """
         self._configured = tuple(sorted(set(accounts)))
         self.unlock(connection)
         self.renew(connection)
-        others_of = self._read_others_accounts(connection)
+        present = self._read_others(connection, usage)
+        others_of = present.accounts
         common = frozenset(name for name in accounts if any(name in theirs for theirs in others_of.values()))
         items = (*dict.fromkeys(accounts), LEADER)
         rows = self._read_rows(connection, items)
@@ -230,7 +236,7 @@ class AccountLeases:
                 self._unclaimed.add(item)
         over = sorted(own - self._unclaimed)[quota:]
         foreign = sorted(self.accounts - set(accounts))
-        return Surplus((*over, *foreign), len(others_of) + 1)
+        return Surplus((*over, *foreign), len(others_of) + 1, present.usage)
 
     def take(self, connection: Connection, accounts: Collection[str]) -> None:
         """Take those of the accounts that nobody holds, whatever this daemon's share."""
@@ -265,25 +271,14 @@ class AccountLeases:
             log.error("lease.lost account=%s epoch=%s why=%r", item, self._terms[item].epoch, why)
         self._terms = {item: term for item, term in self._terms.items() if item not in items}
 
-    def _read_others_accounts(self, connection: Connection) -> Mapping[str, frozenset[str]]:
-        """Return the other daemons that share the database, each with the accounts that it could hold.
-
-        This one's own, and its sign of life, are written for them.
-        """
-        table, now = tables.daemons, read_database_time(connection)
-        own = update(table).where(table.c.id == self.holder)
-        own = own.values(seen_at=now, **self.daemon_columns)
-        self._is_registered = connection.execute(own).rowcount == 1
-        present = select(table.c.id, table.c.accounts).where(
-            table.c.id != self.holder, table.c.lease == SHARED, table.c.seen_at >= now - MEMBER_FOR
-        )
-        # One that has not divided yet takes nothing yet.
-        found = {row.id: frozenset(json.loads(row.accounts or "[]")) for row in connection.execute(present)}
-        for name, theirs in found.items():
+    def _read_others(self, connection: Connection, usage: AddressUsage | None) -> OtherDaemons:
+        others = exchange_rows(connection, self.holder, self.daemon_columns, usage)
+        self._is_registered = others.is_registered
+        for name, theirs in others.accounts.items():
             if self._others.get(name) != theirs:
                 self._unclaimed -= theirs
-        self._others = found
-        return found
+        self._others = others.accounts
+        return others
 
     def _read_rows(self, connection: Connection, items: Collection[str]) -> Mapping[str, Row[Any]]:
         table = tables.leases

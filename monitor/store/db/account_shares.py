@@ -1,7 +1,16 @@
-"""How many accounts each of several daemons holds, and which holders give no sign of life."""
+"""What daemons that share a database know of each other: who is there, who is silent, how many accounts each holds."""
 
+import json
+import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, select, update
+
+from monitor.records.leases import AddressUsage
+from monitor.store.db.lease_term import read_database_time
+from monitor.store.schema import tables
 
 SILENT_AFTER_S = 6.0
 """Steady seconds without a sign of life, written every second, after which a holder is taken for hung or cut off."""
@@ -9,6 +18,12 @@ SILENT_AFTER_S = 6.0
 MIN_OBSERVATIONS = 4
 MAX_OBSERVATION_GAP_S = 3.0
 """An observer that stood still itself, or whose database did, has not seen that a holder is silent."""
+
+MEMBER_FOR = timedelta(seconds=5)
+"""How long after its last sign of life a daemon still gets a share of the accounts."""
+
+SHARED, GONE = "account", "none"
+"""What a daemon's row says of its leases: those of single accounts; none any more."""
 
 
 def compute_quota(holder: str, held: Mapping[str, int], account_count: int) -> int:
@@ -19,6 +34,48 @@ def compute_quota(holder: str, held: Mapping[str, int], account_count: int) -> i
     ranked = sorted(held, key=lambda name: (-held[name], name))
     share, rest = divmod(account_count, len(ranked))
     return share + (ranked.index(holder) < rest)
+
+
+@dataclass(frozen=True, slots=True)
+class OtherDaemons:
+    """The other daemons that share the database: the accounts that each could hold, by its name.
+
+    `usage` is that of those on this machine, which have the same address. `is_registered`: this daemon's own row was
+    there, and written.
+    """
+
+    accounts: Mapping[str, frozenset[str]]
+    usage: tuple[AddressUsage, ...]
+    is_registered: bool
+
+
+def exchange_rows(
+    connection: Connection, holder: str, columns: Mapping[str, str], usage: AddressUsage | None
+) -> OtherDaemons:
+    """Write this daemon's sign of life, with `columns` and its usage, for the others, and read theirs."""
+    table, now = tables.daemons, read_database_time(connection)
+    own = update(table).where(table.c.id == holder)
+    own = own.values(seen_at=now, usage=None if usage is None else _write_usage(usage), **columns)
+    is_registered = connection.execute(own).rowcount == 1
+    present = select(table.c.id, table.c.host, table.c.accounts, table.c.usage).where(
+        table.c.id != holder, table.c.lease == SHARED, table.c.seen_at >= now - MEMBER_FOR
+    )
+    rows, here = connection.execute(present).all(), os.uname().nodename
+    return OtherDaemons(
+        # One that has not divided yet takes nothing yet.
+        {row.id: frozenset(json.loads(row.accounts or "[]")) for row in rows},
+        tuple(_read_usage(row.usage) for row in rows if row.usage is not None and row.host == here),
+        is_registered,
+    )
+
+
+def _write_usage(usage: AddressUsage) -> str:
+    return json.dumps({"minute": usage.minute.isoformat(), "used": dict(usage.used)})
+
+
+def _read_usage(text: str) -> AddressUsage:
+    found = json.loads(text)
+    return AddressUsage(datetime.fromisoformat(found["minute"]), found["used"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ daemons = Table(
     Column("seen_at", TimestampType, nullable=False),
     Column("lease", Text, nullable=False, server_default="database"),
     Column("accounts", Text),
+    Column("usage", Text),
 )
 
 leases = Table(
@@ -89,8 +90,7 @@ commits = Table(
 bans = Table(
     "bans",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("address", Text, primary_key=True),
     Column("until", TimestampType, nullable=False),
     Column("noted_at", TimestampType),
-    CheckConstraint("id = 1", name="ck_bans_one_row"),
 )

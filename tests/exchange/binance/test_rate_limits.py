@@ -174,3 +174,19 @@ def test_attempt_that_reached_no_server_does_not_count() -> None:
     budget.return_connection()
     assert budget.take_connection(1.0, is_account=True) is None
     assert budget.take_connection(1.0, is_account=True) is not None
+
+
+def test_use_that_another_daemon_saw_counts_where_it_is_more() -> None:
+    first, second = WeightBudget(), WeightBudget()
+    first.observe(CROSS, 11_000, NOW)
+    first.observe(WeightPool("/api"), 100, NOW)
+    first.observe(REPAY, 6000, NOW)
+    second.observe(WeightPool("/api"), 300, NOW)
+    second.observe_address(first.address_usage(NOW))
+    assert second.wait_s(CROSS, 10, NOW, 0.0, Priority.USUAL) == 30
+    assert second.used(WeightPool("/api"), NOW) == 300
+    assert second.used(REPAY, NOW) == 0, "counted for the account, whatever its address"
+    later = NOW + timedelta(minutes=1)
+    second.observe(CROSS, 20, later)
+    second.observe_address(first.address_usage(NOW))
+    assert second.used(CROSS, later) == 20, "another minute"

@@ -15,12 +15,14 @@ from monitor.config.loading import load_config
 from monitor.config.policies import build_policy
 from monitor.core.model.alert import Severity
 from monitor.core.model.journal import JournalEntry
+from monitor.exchange.binance.rate_limits import WeightBudget, WeightPool
 from monitor.exchange.port import Exchange
 from monitor.runtime.account.account_owners import AccountOwners
 from monitor.runtime.account.account_share import AccountShare
 from monitor.runtime.account.poller import ReadIntervals
 from monitor.runtime.account.removed_accounts import RemovedAccounts
 from monitor.runtime.account.supervisor import WatchedAccount
+from monitor.runtime.address_limits import AddressLimits
 from monitor.store.readers.alerts import read_alerts
 from monitor.store.store import Store
 from monitor.store.writes.account_owners import save_owner
@@ -52,6 +54,7 @@ class SharingDaemon:
     dropped: list[str] = field(default_factory=list)
     may_end: asyncio.Event = field(default_factory=asyncio.Event)
     leaving: set[str] = field(default_factory=set)
+    budget: WeightBudget = field(default_factory=WeightBudget)
 
     def __post_init__(self) -> None:
         self.may_end.set()
@@ -97,6 +100,7 @@ def start(postgres_server: PostgresServer, postgres_template: str, shared_name: 
             daemon.supervise,
             daemon.dropped.append,
             lambda: daemon.leaving,
+            AddressLimits(daemon.budget, store, SystemClock(), "here"),
         )
         await share.divide()
         task = asyncio.create_task(share.run())
@@ -190,3 +194,15 @@ async def test_one_user_under_two_names_is_found_across_daemons(start: Start) ->
         first.owners.mark_identified(mine)
         # Of the third one nothing is known.
         assert first.owners.find_unidentified(mine) not in ("", mine, elsewhere)
+
+
+async def test_weight_that_one_daemon_used_counts_for_the_other(start: Start) -> None:
+    async with start() as first, start() as second:
+        pool = WeightPool("GET /sapi/v1/margin/account")
+
+        async def is_known() -> bool:
+            now = datetime.now(UTC)
+            first.budget.observe(pool, 10_900, now)
+            return second.budget.used(pool, now) == 10_900
+
+        await eventually(is_known, 60)

@@ -11,7 +11,8 @@ import pytest
 from monitor.core.model.intent import IntentState
 from monitor.core.model.journal import JournalEntry
 from monitor.errors import DaemonAlreadyRunning, StoreError, StoreRefused
-from monitor.store.db import account_leases, account_shares
+from monitor.records.leases import AddressUsage
+from monitor.store.db import account_shares
 from monitor.store.db.access import _CREATION_LOCK
 from monitor.store.db.account_leases import LEADER
 from monitor.store.db.lease import _HOLDER
@@ -26,6 +27,7 @@ from tests.store.shared_stores import (
     divided_again,
     end_session,
     epochs,
+    session_name,
     wait_until_waiting,
 )
 from tests.support.examples.store_rows import NOW, intent, planned_entry, step
@@ -105,7 +107,7 @@ async def test_accounts_of_an_ended_session_are_taken_over(
     await first.divide(ACCOUNTS)
     planned = intent(1, account="alpha")
     await first.commit(planned_entry(planned))
-    monkeypatch.setattr(account_leases, "MEMBER_FOR", timedelta(0))
+    monkeypatch.setattr(account_shares, "MEMBER_FOR", timedelta(0))
     with postgres_server.connect(shared_name) as connection:
         before = epochs(connection)
         end_session(connection, first)
@@ -136,7 +138,7 @@ async def test_lost_account_is_not_taken_anew_before_its_loss_is_reported(
     open_shared: OpenShared, postgres_server: PostgresServer, shared_name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = await open_shared(), await open_shared()
-    monkeypatch.setattr(account_leases, "MEMBER_FOR", timedelta(0))
+    monkeypatch.setattr(account_shares, "MEMBER_FOR", timedelta(0))
     await first.divide(ACCOUNTS)
     with postgres_server.connect(shared_name) as connection:
         end_session(connection, first)
@@ -198,7 +200,7 @@ async def test_session_of_a_silent_holder_is_ended(
 ) -> None:
     frozen, living = await open_shared(), await open_shared()
     await divide_all([frozen, living], ACCOUNTS)
-    monkeypatch.setattr(account_leases, "MEMBER_FOR", timedelta(0))
+    monkeypatch.setattr(account_shares, "MEMBER_FOR", timedelta(0))
     for _ in range(account_shares.MIN_OBSERVATIONS + 1):
         await living.divide(ACCOUNTS)
     assert len(living.held_accounts) < len(ACCOUNTS), "its time is not over yet"
@@ -322,3 +324,19 @@ def test_accounts_of_a_file_can_not_be_divided(tmp_path: Path) -> None:
     for opened in (Store.open, Store.attach):
         with pytest.raises(StoreError, match="can't be divided"):
             opened(f"sqlite:///{tmp_path}/monitor.db", by_account=True)
+
+
+async def test_daemons_on_one_machine_tell_each_other_what_their_address_used(
+    open_shared: OpenShared, postgres_server: PostgresServer, shared_name: str
+) -> None:
+    first, second, elsewhere = await open_shared(), await open_shared(), await open_shared()
+    used, less = AddressUsage(NOW, {"/api": 4000}), AddressUsage(NOW, {"/api": 10})
+    assert (await first.divide(ACCOUNTS, usage=used)).usage == ()
+    with postgres_server.connect(shared_name) as connection:
+        connection.execute("UPDATE daemons SET host = 'far' WHERE id = %s", [session_name(elsewhere)])
+    assert (await second.divide(ACCOUNTS, usage=less)).usage == (used,)
+    assert (await first.divide(ACCOUNTS, usage=used)).usage == (less,)
+    await elsewhere.divide(ACCOUNTS, usage=AddressUsage(NOW, {"/api": 5000}))
+    assert (await first.divide(ACCOUNTS, usage=used)).usage == (less,)
+    await second.divide(ACCOUNTS)
+    assert (await first.divide(ACCOUNTS)).usage == ()

@@ -5,6 +5,7 @@ import json
 import sqlite3
 import threading
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -33,7 +34,7 @@ from monitor.store.schema.columns import to_milliseconds
 from monitor.store.schema.row_mapping import row_from_alert, row_from_intent
 from monitor.store.schema.tables import metadata
 from monitor.store.store import Store
-from monitor.store.writes import audit
+from monitor.store.writes import audit, bans
 from monitor.store.writes.intents import read_recent as recent_intents
 from monitor.store.writes.record_coverage import read_gap_movements
 from tests.support.examples.store_rows import NOW, alert, intent, step
@@ -357,6 +358,18 @@ def test_queued_deliveries_get_the_account_that_they_are_about(empty_database_ur
     with ReadStore.open(empty_database_url) as store:
         rows = store.read(lambda connection: connection.execute(select(tables.deliveries)).all())
     assert [row.account for row in sorted(rows, key=lambda row: int(row.id))] == ["alpha", "beta", None, None]
+
+
+def test_ban_that_is_known_holds_for_every_address(empty_database_url: str) -> None:
+    engine = opening.writing_engine(opening.parse_url(database_at_revision(empty_database_url, "0030")))
+    with engine.begin() as connection:
+        connection.exec_driver_sql("INSERT INTO bans (id, until, noted_at) VALUES (1, 1760130000000, 1760129990000)")
+    engine.dispose()
+    upgrade(empty_database_url)
+    with ReadStore.open(empty_database_url) as store:
+        ban = store.read(bans.read_ban, "any")
+    assert ban is not None
+    assert ban.remaining(ban.until - timedelta(minutes=1)) == timedelta(seconds=10)
 
 
 def _insert_old_row(connection: Connection, one: Intent) -> None:

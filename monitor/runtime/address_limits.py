@@ -1,4 +1,4 @@
-"""The exchange's ban of this address, remembered across restarts."""
+"""The exchange's limits of this address: its ban, kept across restarts, and weight, known to all daemons behind it."""
 
 import logging
 from datetime import datetime, timedelta
@@ -6,6 +6,7 @@ from typing import Protocol
 
 from monitor.clock import Clock
 from monitor.errors import StoreError
+from monitor.records.leases import AddressUsage
 from monitor.store.store import Store
 from monitor.store.writes import bans
 
@@ -15,27 +16,33 @@ SAME_END_TOLERANCE = timedelta(seconds=1)
 """Two ends of a ban this close are the same ban: a small correction of the time lies between the measurements."""
 
 
-class BanHolder(Protocol):
-    """The holder of the ban in memory, in seconds of the clock (`elapsed_s`)."""
+class LimitHolder(Protocol):
+    """The holder of the limits in memory; the end of a ban in seconds of the clock (`elapsed_s`)."""
 
     @property
     def banned_until_s(self) -> float | None: ...
 
     def ban(self, until_s: float) -> None: ...
 
+    def address_usage(self, now: datetime) -> AddressUsage: ...
 
-class BanMemory:
-    """The ban of the address, both in the database and in the memory that all accounts share."""
+    def observe_address(self, usage: AddressUsage) -> None: ...
 
-    def __init__(self, holder: BanHolder, store: Store, clock: Clock) -> None:
+
+class AddressLimits:
+    """The limits of the address, both in the database and in the memory that all accounts share."""
+
+    def __init__(self, holder: LimitHolder, store: Store, clock: Clock, address: str = bans.ANY_ADDRESS) -> None:
+        """`address` is the name under which a ban is recorded: another address may not be banned."""
+        self._address = address
         self._holder = holder
         self._store = store
         self._clock = clock
         self._saved: datetime | None = None
 
     async def restore(self) -> None:
-        """Apply the recorded ban, before the first request to the exchange and again after a jump of the time."""
-        ban = await self._store.read(bans.read_ban)
+        """Apply the recorded ban: before the first request, after a jump of the time, and after another's ban."""
+        ban = await self._store.read(bans.read_ban, self._address)
         if ban is not None:
             self._saved = ban.until
             self._holder.ban(self._clock.elapsed_s() + ban.remaining(self._clock.now()).total_seconds())
@@ -47,8 +54,16 @@ class BanMemory:
         if until is None or (self._saved is not None and abs(until - self._saved) < SAME_END_TOLERANCE):
             return
         try:
-            await self._store.execute(bans.save_ban, until, self._saved, self._clock.now())
+            await self._store.execute(bans.save_ban, until, self._saved, self._clock.now(), self._address)
         except StoreError as error:
             log.error("ban.unrecorded until=%s cause=%s", until.isoformat(timespec="seconds"), error)
             return
         self._saved = until
+
+    def usage(self) -> AddressUsage:
+        """Return the weight that the address has used in the present minute, for other daemons."""
+        return self._holder.address_usage(self._clock.now())
+
+    def observe(self, usage: AddressUsage) -> None:
+        """Count what other daemons on this address have used as well."""
+        self._holder.observe_address(usage)
