@@ -37,6 +37,8 @@ from monitor.errors import nearest_word
 __all__ = ["Condition", "ExpressionError", "LevelTarget", "MetricReader", "parse_condition", "parse_target"]
 
 MAX_PARSES = 3
+"""Most tries of a text whose parse a garbage collection may have disturbed."""
+
 MAX_NESTING = 30
 """Maximum depth of nesting."""
 

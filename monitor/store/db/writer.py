@@ -266,9 +266,10 @@ class Writer:
 
     def _mark_recovered(self) -> None:
         if self._failing_since is not None:
+            if self._failure is not _NOT_OPEN:
+                log.warning("store.recovered")
             self._failing_since = self._failure = None
             self._retry_s = MIN_RETRY_S
-            log.warning("store.recovered")
 
     def _connect(self) -> Connection:
         if self._connection is not None and self._is_replaced():

@@ -166,3 +166,15 @@ def _limit_pages(connection: Connection) -> None:
     """A full disk: the file may not grow. It holds for this connection only, so a new one is free again."""
     pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
     connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")
+
+
+async def test_database_that_is_opened_in_time_has_not_recovered_from_anything(
+    database_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    await Store.open(database_url).close()
+    store = Store.attach(database_url)
+    try:
+        await until(lambda: not store.is_failing)
+    finally:
+        await store.close()
+    assert "store.recovered" not in caplog.text
