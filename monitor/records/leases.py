@@ -33,7 +33,8 @@ class Division:
     `taken` and `lost` are the changes since the last turn that was answered; no account is in both. One that was
     lost is not taken again before the next turn. `surplus` are held accounts above this daemon's share, or not of its
     configuration: they are to be given back once nothing is done for them any more. `members` is the number of
-    daemons that share the accounts. `usage` is what the others on this machine know of its address.
+    daemons that share the accounts. `usage` is what the others on this machine know of its address, `elsewhere` are the
+    accounts that others have in their configuration.
     """
 
     held: frozenset[str]
@@ -43,3 +44,4 @@ class Division:
     members: int
     is_leader: bool
     usage: tuple[AddressUsage, ...] = ()
+    elsewhere: frozenset[str] = frozenset()

@@ -30,6 +30,7 @@ def shared_name(
     monkeypatch.setattr(account_shares, "SILENT_AFTER_S", 10_000.0)
     monkeypatch.setattr(account_shares, "MAX_OBSERVATION_GAP_S", 10_000.0)
     monkeypatch.setattr(account_shares, "MEMBER_FOR", timedelta(hours=3))
+    monkeypatch.setattr(account_shares, "REJOIN_S", 0.0)
     yield name
     postgres_server.drop_database(name)
 

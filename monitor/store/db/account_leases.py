@@ -13,7 +13,16 @@ from monitor.clock import MachineClock
 from monitor.records.leases import AddressUsage, Division
 from monitor.store.db import session_names
 from monitor.store.db.account_locks import end_holder, end_older_sessions, read_others, try_lock, unlock
-from monitor.store.db.account_shares import GONE, SHARED, OtherDaemons, UnchangedItems, compute_quota, exchange_rows
+from monitor.store.db.account_shares import (
+    GONE,
+    SHARED,
+    OtherDaemons,
+    Surplus,
+    UnchangedItems,
+    compute_quota,
+    exchange_rows,
+    is_rejoining,
+)
 from monitor.store.db.lease_term import LeaseTaking, LeaseTerm, read_database_time
 from monitor.store.schema import tables
 
@@ -25,18 +34,6 @@ LEADER = "*"
 """The name of the lease of what is done once a database; no account has it."""
 
 _CHANGES = "lease_changes"
-
-
-@dataclass(frozen=True, slots=True)
-class Surplus:
-    """The accounts that a daemon holds above its share, how many daemons share all, and what those beside it used.
-
-    `usage` is that of the daemons on the same machine, which have the same address.
-    """
-
-    accounts: tuple[str, ...]
-    members: int
-    usage: tuple[AddressUsage, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +77,7 @@ class AccountLeases:
         """Accounts that it holds above its share since no other daemon took them, though one has them."""
 
         self._is_registered = False
+        self._resumed_at_s = float("-inf")
 
     @property
     def accounts(self) -> frozenset[str]:
@@ -110,10 +108,14 @@ class AccountLeases:
             members=surplus.members,
             is_leader=LEADER in now,
             usage=surplus.usage,
+            elsewhere=surplus.elsewhere,
         )
 
     def resume(self, connection: Connection) -> bool:
-        """Hold on a new connection what no other daemon took meanwhile; return whether it is another database."""
+        """Hold on a new connection what no other daemon took meanwhile; return whether it is another database.
+
+        The database may have been away for all: for a moment the others can resume what they hold (`is_rejoining`).
+        """
         connection.info["lease"] = self
         self._locked.clear()
         end_older_sessions(connection, self.holder)
@@ -127,6 +129,8 @@ class AccountLeases:
             self._terms[item].record_taking(taking)
         if is_other:
             self._is_registered = False
+        elif self._is_registered:
+            self._resumed_at_s = self._steady_s()
         self._drop(self._terms.keys() - takings.keys(), "another daemon took it")
         return is_other
 
@@ -236,7 +240,8 @@ class AccountLeases:
                 self._unclaimed.add(item)
         over = sorted(own - self._unclaimed)[quota:]
         foreign = sorted(self.accounts - set(accounts))
-        return Surplus((*over, *foreign), len(others_of) + 1, present.usage)
+        elsewhere = frozenset[str]().union(*others_of.values())
+        return Surplus((*over, *foreign), len(others_of) + 1, present.usage, elsewhere)
 
     def take(self, connection: Connection, accounts: Collection[str]) -> None:
         """Take those of the accounts that nobody holds, whatever this daemon's share."""
@@ -250,9 +255,10 @@ class AccountLeases:
         return {**_without(self._terms, changes.given), **changes.taken}
 
     def _take(self, connection: Connection, item: str) -> bool:
-        """Take an item whose lock is free; False for one whose loss is not reported yet."""
+        """Take an item whose lock is free; False for one whose loss is not reported yet, and while all reconnect."""
         before = self._reported.get(item)
-        if (before is not None and not before.is_given_back) or not self._try_lock(connection, item):
+        is_unreported = before is not None and not before.is_given_back
+        if is_unreported or is_rejoining(self._resumed_at_s, self._steady_s()) or not self._try_lock(connection, item):
             return False
         term = LeaseTerm(self.holder, item, self._steady_s)
         taking, changes = term.write_taking(connection), _changes_of(connection)

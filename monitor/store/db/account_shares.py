@@ -22,6 +22,10 @@ MAX_OBSERVATION_GAP_S = 3.0
 MEMBER_FOR = timedelta(seconds=5)
 """How long after its last sign of life a daemon still gets a share of the accounts."""
 
+REJOIN_S = MEMBER_FOR.total_seconds()
+"""Steady seconds in which a daemon that has connected anew takes nothing: after a restart of the database the others
+are about to resume what they hold."""
+
 SHARED, GONE = "account", "none"
 """What a daemon's row says of its leases: those of single accounts; none any more."""
 
@@ -34,6 +38,25 @@ def compute_quota(holder: str, held: Mapping[str, int], account_count: int) -> i
     ranked = sorted(held, key=lambda name: (-held[name], name))
     share, rest = divmod(account_count, len(ranked))
     return share + (ranked.index(holder) < rest)
+
+
+def is_rejoining(resumed_at_s: float, now_s: float) -> bool:
+    """Return whether the daemon, which has connected anew at that steady moment, must not take anything yet."""
+    return now_s - resumed_at_s < REJOIN_S
+
+
+@dataclass(frozen=True, slots=True)
+class Surplus:
+    """The accounts that a daemon holds above its share, how many daemons share all, and what it learned of the others.
+
+    `usage` is that of the daemons on the same machine, which have the same address. `elsewhere` are the accounts that
+    the others have in their configuration.
+    """
+
+    accounts: tuple[str, ...]
+    members: int
+    usage: tuple[AddressUsage, ...]
+    elsewhere: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
