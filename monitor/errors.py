@@ -75,6 +75,10 @@ class StoreRefused(StoreError):
     """A write that the database refused while it accepted all others: writing it again would not help."""
 
 
+class AccountNotHeld(StoreRefused):
+    """A write of an account that this daemon does not hold: another one may, or this one later."""
+
+
 class LeaseOutdated(StoreRefused):
     """A claim that the database refused since another daemon has taken the lease: nothing may be sent."""
 

@@ -27,7 +27,7 @@ class DaemonFigures:
         if daemon is None:
             return DaemonView(now, __version__, None, (), (), ActivityCounts())
         failing, counters = daemon.failing_accounts, daemon.counters
-        memories, channels, held = daemon.latest_memories(), daemon.channel_names, daemon.held_accounts
+        memories, channels, held = daemon.latest_memories(), daemon.channel_names, daemon.share.held
         return DaemonView(
             now=now,
             version=__version__,

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
@@ -103,10 +103,10 @@ class Daemon:
         self._notifier = Notifier(
             channels, store, clock, messages, lambda number: self._supervisor.find_alert(number), ladders, self.counters
         )
-        numbers = self.id_numbers = id_numbers if id_numbers is not None else IdAllocator(clock.now())
+        numbers = self.id_numbers = id_numbers if id_numbers is not None else IdAllocator(clock.now(), store.is_shared)
         self._clock_jumps = ClockJumpWatch(clock, self._on_clock_jump, last_clock_check)
         self._account_owners = AccountOwners(accounts)
-        self._share = AccountShare(
+        self.share = AccountShare(
             accounts,
             store,
             clock,
@@ -115,8 +115,11 @@ class Daemon:
             self._supervise,
             lambda name: self._supervisor.drop(name),
             lambda: self._removed.names_in_use,
+            self._notifier.wake,
             limits,
         )
+        """The accounts that this daemon watches: all, or its share where several daemons divide them."""
+
         self._store_session = StoreSession(
             store,
             clock,
@@ -129,7 +132,7 @@ class Daemon:
             folder,
             lambda: self._supervisor.recorded_accounts(),
             lambda name, since: self._supervisor.reopen_record(name, since),
-            self._share,
+            self.share,
         )
         self._shared = SharedServices(
             store, clock, self._scheduler, self._notifier, numbers.ids, version, self._account_owners, self.counters
@@ -146,7 +149,7 @@ class Daemon:
         answers = ReplyContext(store, clock, ReplyHealth(), self._store_session.wake, self.notify)
         self._replies = ReplyService(reply_loops, answers)
         parts = self._supervisor, self._notifier, answers.health, store, self._store_session
-        self._health = DaemonHealth(self._share.held, *parts, clock)
+        self._health = DaemonHealth(self.share.held, *parts, clock)
         self._tick_loop = TickLoop(
             self._supervisor, self._store_session, self._account_owners, self._health, clock, self.notify, on_tick
         )
@@ -203,8 +206,7 @@ class Daemon:
     def latest_memories(self) -> Mapping[str, AccountMemory]:
         """Return the memories of all configured accounts, also of one that is down.
 
-        They serve the next daemon of this process where the store can't provide the states. Each call brings the same
-        objects up to date.
+        They serve the next daemon of this process where the store has no states. Each call updates the same objects.
         """
         return self._supervisor.latest_memories()
 
@@ -214,11 +216,6 @@ class Daemon:
         return self._channels
 
     @property
-    def held_accounts(self) -> Collection[str]:
-        """The accounts that this daemon watches: all, or its share where several daemons divide them."""
-        return self._share.held.keys()
-
-    @property
     def last_clock_check(self) -> LastClockCheck:
         """The last comparison of the clocks, kept up to date, for the next daemon of this process."""
         return self._clock_jumps.last_check
@@ -226,7 +223,7 @@ class Daemon:
     @property
     def watched_accounts(self) -> Mapping[str, WatchedAccount]:
         """The accounts that this daemon watches, and removed ones that still have open orders."""
-        return {**self._removed.accounts, **self._share.held}
+        return {**self._removed.accounts, **self.share.held}
 
     def readiness_problems(self, stale_after: timedelta) -> tuple[str, ...]:
         """Return the reasons why the daemon is not ready; empty when all is well."""
@@ -276,7 +273,7 @@ class Daemon:
                     tasks.create_task(self._past_services.run(), name="past"),
                     tasks.create_task(self._tick_loop.run(), name="heartbeat"),
                     tasks.create_task(self._clock_jumps.run(), name="clock"),
-                    tasks.create_task(self._share.run(), name="accounts"),
+                    tasks.create_task(self.share.run(), name="accounts"),
                     *(tasks.create_task(self._removed.settle(n), name=f"leaving {n}") for n in self._removed.accounts),
                 ]
                 if not is_recording:

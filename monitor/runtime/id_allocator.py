@@ -1,5 +1,6 @@
 """Ids of new alerts and intents, shared by all accounts of the daemon."""
 
+import secrets
 from datetime import UTC, datetime
 
 from monitor.core.engine.step import IdSource
@@ -9,18 +10,26 @@ from monitor.store.writes.id_allocation import FIRST_UNRECORDED_ALERT_ID, ID_BLO
 
 _RANGE_EPOCH = datetime(2025, 1, 1, tzinfo=UTC)
 _FIRST_UNRECORDED_INTENT = 2_000_000_000
+_PARTS, _PART_SIZE = 8_000_000, 1000
+"""Parts of the range for alerts begun while no database was known: people still type ten digits at most."""
 
 
 class IdAllocator:
-    """Rising ids, none given twice in a process. While the database is not known they come from a range of their own,
-    and so they do at the end of a block.
+    """Ids of new alerts and intents, none given twice in a process.
 
-    That range starts at the second of the daemon's start, so that two starts without the database never share an id.
+    While the database is not known they come from a range of their own. It starts at the second of the daemon's start,
+    so that two starts without the database never share an id. Several daemons may start in one second: where they share
+    the database, each has a random part of that range for its alerts, and no order is decided without the database.
+
+    A daemon that shares the database has blocks of ids (`refresh`); where a block is used up before the next one could
+    be reserved, ids come from that range as well, and rise again in the next block.
     """
 
-    def __init__(self, now: datetime) -> None:
+    def __init__(self, now: datetime, is_shared: bool = False) -> None:
+        """`is_shared`: several daemons may give ids at the same time."""
         second = max(0, int((now - _RANGE_EPOCH).total_seconds()))
-        self._alert = FIRST_UNRECORDED_ALERT_ID + second
+        part = secrets.randbelow(_PARTS) * _PART_SIZE if is_shared else second
+        self._alert = FIRST_UNRECORDED_ALERT_ID + part
         self._intent = _FIRST_UNRECORDED_INTENT + second
         self._is_known = False
         self._block_ends: tuple[int, int] | None = None

@@ -1,5 +1,6 @@
 """Saved state from which the daemon continues after a start."""
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -51,12 +52,13 @@ class SavedState:
 class NextIds:
     """The first ids that no alert and no intent of any account has had, in this database or in one before it.
 
-    `first_unknown_alert` is the first alert id that this database does not know.
+    `unknown_alerts` are the ids of alerts that no recorded alert has, so that whoever gave one can keep it: those above
+    the last one that this database knows or, for a daemon that shares it, those of the daemon's own new block.
     """
 
     alert: int
     intent: int
-    first_unknown_alert: int
+    unknown_alerts: range
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,8 @@ def read_next_ids(connection: Connection, now: datetime) -> NextIds:
     own = tables.intents.c.id < FIRST_MANUAL_INTENT_ID
     intent = connection.execute(select(func.max(tables.intents.c.id)).where(own)).scalar()
     least = lowest_free_id(connection, now)
-    return NextIds(max((alert or 0) + 1, least), max((intent or 0) + 1, least), (alert or 0) + 1)
+    unknown = range((alert or 0) + 1, sys.maxsize)
+    return NextIds(max((alert or 0) + 1, least), max((intent or 0) + 1, least), unknown)
 
 
 def reserve_ids(connection: Connection, now: datetime, size: int, above: tuple[int, int] = (0, 0)) -> IdBlock:
@@ -115,7 +118,7 @@ def reserve_ids(connection: Connection, now: datetime, size: int, above: tuple[i
     intent = max(reserved.intent_ids_from, free.intent, above[1])
     ends = {"alert_ids_from": alert + size, "intent_ids_from": intent + size}
     connection.execute(update(table).where(table.c.id == 1).values(ends))
-    return IdBlock(NextIds(alert, intent, alert), alert + size, intent + size)
+    return IdBlock(NextIds(alert, intent, range(alert, alert + size)), alert + size, intent + size)
 
 
 def _open_alerts(connection: Connection, account: str) -> tuple[Alert, ...]:

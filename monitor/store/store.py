@@ -19,18 +19,18 @@ from monitor.core.model.journal import JournalEntry, Notice
 from monitor.core.notifications.outbox import Delivery, DeliveryAttempt, DeliveryKey, DeliveryState
 from monitor.errors import StoreError
 from monitor.records.leases import AddressUsage, Division
-from monitor.store import lost_steps, pruning
+from monitor.store import last_seen, lost_steps, pruning
 from monitor.store.db import connections as opening
 from monitor.store.db.access import DatabaseAccess
 from monitor.store.db.account_leases import LEADER, AccountLeases
-from monitor.store.db.connection_leases import held_accounts, renew_lease
+from monitor.store.db.connection_leases import renew_lease
 from monitor.store.db.lease_term import LeaseTerm
 from monitor.store.db.reader import DatabaseReader
 from monitor.store.db.spill import EventSpill
 from monitor.store.db.worker_threads import WorkerThreads
 from monitor.store.db.writer import WRITE_TIMEOUT_S, Writer
 from monitor.store.startup import IdBlock, NextIds, SavedState, load_state, read_next_ids, reserve_ids
-from monitor.store.writes import audit, commands, daemon_row, intents, journal, outbox, record_coverage
+from monitor.store.writes import audit, commands, daemon_row, intents, journal, outbox
 from monitor.store.writes.commands import Commands
 from monitor.store.writes.id_allocation import ID_BLOCK_SIZE
 from monitor.store.writes.journal import CommitResult, EntryMark
@@ -144,6 +144,16 @@ class Store:
         """True if this daemon does what is done once a database, because it was chosen or holds it whole."""
         return self._access.leases is None or self._access.leases.find_term(LEADER) is not None
 
+    @property
+    def has_proven_leadership(self) -> bool:
+        """True if nobody else can be doing what is done once a database: its lease was proved a moment ago."""
+        leases = self._access.leases
+        return leases is None or ((term := leases.find_term(LEADER)) is not None and term.is_held)
+
+    def holds(self, account: str) -> bool:
+        """Return whether this daemon may write of the account, as far as it knows."""
+        return not self.is_shared or account in self.held_accounts
+
     def lease_of(self, account: str) -> LeaseTerm | None:
         """Return this process's term as the holder of the account, or of the whole database; None if it is neither."""
         return self.lease if self._access.leases is None else self._access.leases.find_term(account)
@@ -170,6 +180,11 @@ class Store:
         await self._writer.run(leases.give_back, accounts)
         await self._writer.run(leases.unlock)
 
+    async def renew_leases(self) -> None:
+        """Prove anew what this daemon holds, without dividing; nothing where it holds the whole database."""
+        if self.is_shared:
+            await self._writer.run(renew_lease)
+
     async def commit(self, entry: JournalEntry, mark: EntryMark | None = None) -> CommitResult:
         """Commit all records of one step in one transaction.
 
@@ -178,7 +193,7 @@ class Store:
         unit = journal.commit if mark is None else partial(journal.commit_once, mark=mark)
         if not entry.intents:
             return await self._writer.run(unit, entry)
-        return _log_audit_head(await self._writer.run(_run_with_audit_head, unit, entry))
+        return _log_audit_head(await self._writer.run(audit.run_with_head, unit, entry))
 
     def spill(self, account: str) -> EventSpill:
         """Return the spill file of the account: beside the database if that is a file."""
@@ -195,7 +210,7 @@ class Store:
 
     async def claim(self, intent: Intent, at: datetime, note: str = "") -> bool:
         """Claim the order; True for one caller ever, which alone may send it. See `intents.claim`."""
-        return _log_audit_head(await self._writer.run(_run_with_audit_head, intents.claim, intent, at, note))
+        return _log_audit_head(await self._writer.run(audit.run_with_head, intents.claim, intent, at, note))
 
     async def record_step(
         self, intent: Intent, step: IntentStep, notices: tuple[Notice, ...] = (), stop: StopCause | None = None
@@ -205,7 +220,7 @@ class Store:
         `notices` are queued from then on. `stop`: why the order's rule is stopped with it.
         """
         return _log_audit_head(
-            await self._writer.run(_run_with_audit_head, journal.record_step_with_notices, intent, step, notices, stop)
+            await self._writer.run(audit.run_with_head, journal.record_step_with_notices, intent, step, notices, stop)
         )
 
     async def restore_lost_steps(
@@ -219,7 +234,7 @@ class Store:
         if not (left := lost_steps.select_sent_intents(known, now)):
             return ()
         return _log_audit_head(
-            await self._writer.run(_run_with_audit_head, journal.restore_lost_steps, left, now, notices, stop)
+            await self._writer.run(audit.run_with_head, journal.restore_lost_steps, left, now, notices, stop)
         )
 
     async def recover_interrupted(
@@ -296,7 +311,7 @@ class Store:
         recorded: Mapping[str, datetime | None] | None = None,
     ) -> CoverageUpdate:
         """Update the daemon's row and the coverage of these accounts that it holds (`record_coverage`), and renew."""
-        return await self._writer.run(_update_last_seen, at, steady, recorded or {})
+        return await self._writer.run(last_seen.update_last_seen, at, steady, recorded or {})
 
     async def prune(self, **moments: datetime | None) -> int:
         """Delete rows older than the given moments, and return how many; see `pruning.prune_rows`."""
@@ -314,16 +329,6 @@ class Store:
         self._access.release()
 
 
-def _update_last_seen(
-    connection: Connection, at: datetime, steady: SteadyClockReading | None, recorded: Mapping[str, datetime | None]
-) -> CoverageUpdate:
-    renew_lease(connection)
-    daemon_row.update_last_seen(connection, at, steady)
-    held = held_accounts(connection)
-    own = {account: last for account, last in recorded.items() if held is None or account in held}
-    return record_coverage.extend_coverage(connection, own, at)
-
-
 def _new_writer(access: DatabaseAccess) -> Writer:
     return Writer(
         access.engine(),
@@ -333,13 +338,6 @@ def _new_writer(access: DatabaseAccess) -> Writer:
         describe_error=access.describe_error,
         wal_path=access.wal_path,
     )
-
-
-def _run_with_audit_head(
-    connection: Connection, unit: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
-) -> tuple[T, audit.AuditHead | None]:
-    """Return the result of `unit` and the head of the audit trail after it."""
-    return unit(connection, *args, **kwargs), audit.read_head(connection)
 
 
 def _log_audit_head(result_and_head: tuple[T, audit.AuditHead | None]) -> T:

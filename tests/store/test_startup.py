@@ -20,7 +20,7 @@ async def test_blocks_of_ids_never_overlap(open_shared: OpenShared) -> None:
         for _ in range(3):
             blocks += await asyncio.gather(*(store.reserve_ids(now, 10) for store in stores))
     assert all(block.alerts_end - block.first.alert == 10 for block in blocks)
-    assert all(block.first.first_unknown_alert == block.first.alert for block in blocks)
+    assert all(block.first.unknown_alerts.start == block.first.alert for block in blocks)
     alerts = sorted((block.first.alert, block.alerts_end) for block in blocks)
     intents = sorted((block.first.intent, block.intents_end) for block in blocks)
     for spans in (alerts, intents):

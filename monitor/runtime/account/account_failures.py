@@ -3,6 +3,8 @@
 import time
 from dataclasses import dataclass
 
+from monitor.errors import MonitorError, StoreRefused
+
 STABLE_AFTER_S = 60.0
 """Machine seconds that an account, failed twice in a row, must run until it no longer counts as failing."""
 
@@ -35,3 +37,22 @@ class AccountFailures:
         self.refusals = 1 if recorded_s > STABLE_AFTER_S else self.refusals + 1
         if self.refusals > 1:
             self.unrecorded_until = now + UNRECORDED_BACKOFF_S[min(self.refusals - 1, len(UNRECORDED_BACKOFF_S)) - 1]
+
+
+def was_refused(error: BaseException) -> bool:
+    """Return whether the store refused a decision of the account."""
+    if isinstance(error, BaseExceptionGroup):
+        return any(was_refused(inner) for inner in error.exceptions)
+    return isinstance(error, StoreRefused)
+
+
+def cause_text(error: BaseException) -> str:
+    """Return the cause in a few words."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return str(error) if isinstance(error, MonitorError) else type(error).__name__
+
+
+def bug_or_none(error: BaseException) -> BaseException | None:
+    """Return the error if its trace belongs in the log: a bug. Errors that a person can cure are one line."""
+    return None if isinstance(error, MonitorError) else error

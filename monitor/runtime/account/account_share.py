@@ -2,8 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
 
 from monitor.clock import Clock
 from monitor.errors import StoreError
@@ -18,16 +17,19 @@ log = logging.getLogger(__name__)
 DIVIDE_EVERY_S = 1.0
 """Machine seconds between two turns: each renews what this daemon holds."""
 
-STOP_TRIES = 10
-STOP_TRY_S = 1.0
-"""Machine seconds until an account that does not stop is cancelled again."""
+STOP_TRY_S = 10.0
+"""Machine seconds until an account that does not stop is cancelled again; that cuts short what it has to write."""
+
+STOP_TRIES = 3
+"""Tries to stop an account, after which that is logged."""
 
 
 class AccountShare:
     """One task for each account that this daemon watches, started and stopped as daemons divide the accounts.
 
     Where the lease is that of the whole database, or while the database is not known, the share is every account: it
-    is better watched twice than by nobody.
+    is better watched twice than by nobody. Otherwise each account that this daemon holds is watched, settled
+    (`leaving`), or being stopped to be given back: nothing that fails leaves it held and unwatched.
     """
 
     def __init__(
@@ -40,12 +42,14 @@ class AccountShare:
         supervise: Callable[[str], Coroutine[None, None, None]],
         drop: Callable[[str], None],
         leaving: Callable[[], Collection[str]],
+        wake_channels: Callable[[Iterable[str]], None],
         limits: AddressLimits | None = None,
     ) -> None:
         """`supervise` runs an account until cancelled, `drop` forgets what is left of it.
 
-        `leaving` returns the removed accounts whose orders this daemon still settles. `limits` are those of the
-        address, which other daemons on this machine have as well.
+        `leaving` returns the removed accounts whose orders this daemon still settles. `wake_channels` is called with
+        channels that may have something to send. `limits` are those of the address, which other daemons on this machine
+        have as well.
         """
         self._accounts = accounts
         self._store = store
@@ -55,10 +59,12 @@ class AccountShare:
         self._supervise = supervise
         self._drop = drop
         self._leaving = leaving
+        self._wake_channels = wake_channels
         self._limits = limits
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._ending: set[str] = set()
         self._surplus: frozenset[str] = frozenset()
-        self._unrecovered: frozenset[str] = frozenset()
+        self._elsewhere: frozenset[str] = frozenset()
         self._dividing = asyncio.Lock()
         self._changed = asyncio.Event()
         self.held: dict[str, WatchedAccount] = dict(accounts)
@@ -71,60 +77,128 @@ class AccountShare:
         an account that another daemon may watch: it would be out of date when this one gets it back.
         """
         if self._store.is_shared:
-            async with self._dividing:
-                await self._divide()
-
-    async def _divide(self) -> None:
-        ending = self._tasks.keys() - self.held.keys()
-        limits = self._limits
-        usage = None if limits is None else limits.usage()
-        division = await self._store.divide((*self._accounts, *self._leaving()), ending, usage)
-        if limits is not None:
-            for beside in division.usage:
-                limits.observe(beside)
-        self._surplus = frozenset(division.surplus) - frozenset(self._leaving())
-        self._unrecovered = (self._unrecovered | division.taken) & division.held
-        # What runs already, from memory, goes on.
-        self._hold(division.held - self._surplus - (self._unrecovered - self._tasks.keys()))
-        if self._unrecovered:
-            await self._store.recover_interrupted(self._clock.now(), self._channels, self._unrecovered)
-            self._unrecovered = frozenset()
-            self._hold(division.held - self._surplus)
-        for name in self._accounts.keys() - self.held.keys() - self._tasks.keys():
-            self._drop(name)
-        self._owners.set_elsewhere(await self._store.read(read_account_owners), self.held)
+            await self._divide()
+            await self._read_owners()
 
     async def run(self) -> None:
         """Run the accounts of the share until cancelled, and divide all with the other daemons each second."""
         async with asyncio.TaskGroup() as tasks:
             if self._store.is_shared:
-                tasks.create_task(self._keep_dividing(), name="share")
+                dividing = self._keep_doing(self._divide, "share.not_divided", self._go_on)
+                tasks.create_task(dividing, name="share")
+                tasks.create_task(self._keep_doing(self._read_owners, "owners.unread"), name="owners")
             while True:
                 self._changed.clear()
                 for name in self.held:
                     if name not in self._tasks:
                         self._tasks[name] = tasks.create_task(self._supervise(name), name=f"account {name}")
-                await self._stop_others()
+                for name in self._tasks.keys() - self.held.keys() - self._ending:
+                    self._ending.add(name)
+                    tasks.create_task(self._end(name), name=f"end of {name}")
+                await self._give_back()
                 await self._changed.wait()
 
-    async def _keep_dividing(self) -> None:
-        """Divide until cancelled. Nothing else may delay it: a daemon that does not renew what it holds loses it."""
+    async def _keep_doing(
+        self, turn: Callable[[], Awaitable[None]], failed: str, while_failing: Callable[[], None] = lambda: None
+    ) -> None:
+        """Take such a turn each second until cancelled, or `while_failing` where the store fails.
+
+        A turn that fails for another reason is logged as `failed`, once for each message.
+        """
+        told = ""
         while True:
             await asyncio.sleep(DIVIDE_EVERY_S)
-            if not self._store.is_failing:
-                # The store reports its own failure.
-                with suppress(StoreError):
-                    await self.divide()
+            if self._store.is_failing:
+                while_failing()
+                continue
+            try:
+                await turn()
+                told = ""
+            except StoreError as error:
+                if error.message != told and not self._store.is_failing:
+                    log.error("%s cause=%s", failed, error)
+                    told = error.message
 
-    async def _stop_others(self) -> None:
-        """Stop the accounts that are not of the share any more, and give back those that are more than the share."""
-        for name in await self._stop([name for name in self._tasks if name not in self.held]):
-            del self._tasks[name]
-            self._drop(name)
-        idle = self._surplus - self._tasks.keys()
-        if idle:
+    async def _divide(self) -> None:
+        """Take one turn. It waits for no stop and no read: a daemon that does not renew what it holds loses it."""
+        async with self._dividing:
+            ending = self._tasks.keys() - self.held.keys()
+            limits = self._limits
+            usage = None if limits is None else limits.usage()
+            # What another daemon has in its configuration as well is settled by that one.
+            wanted = (*self._accounts, *(frozenset(self._leaving()) - self._elsewhere))
+            division = await self._store.divide(wanted, ending, usage)
+            if limits is not None:
+                for beside in division.usage:
+                    limits.observe(beside)
+            self._elsewhere = division.elsewhere
+            self._surplus = frozenset(division.surplus) - (frozenset(self._leaving()) - division.elsewhere)
+            if division.taken:
+                # What runs already, from memory, goes on.
+                self._hold(division.held - self._surplus - (division.taken - self._tasks.keys()))
+                await self._recover(division.taken)
+            self._hold(division.held - self._surplus)
+            for name in self._accounts.keys() - self.held.keys() - self._tasks.keys():
+                self._drop(name)
+
+    async def _recover(self, taken: frozenset[str]) -> None:
+        """Record that orders that were being sent by the last holder are in doubt, and send what it has left unsent.
+
+        Where that fails the account is watched all the same: its executor sees to such orders as well.
+        """
+        failed = {} if (cause := await self._try_to_recover(taken)) is None else dict.fromkeys(sorted(taken), cause)
+        for name in list(failed):
+            if self._store.is_failing:
+                break
+            if (cause := await self._try_to_recover((name,))) is None:
+                del failed[name]
+            else:
+                failed[name] = cause
+        for name, cause in failed.items():
+            log.error("share.not_recovered account=%s cause=%s", name, cause)
+        self._wake_channels(self._channels)
+
+    async def _try_to_recover(self, accounts: Collection[str]) -> StoreError | None:
+        try:
+            await self._store.recover_interrupted(self._clock.now(), self._channels, accounts)
+        except StoreError as error:
+            return error
+        return None
+
+    def _go_on(self) -> None:
+        """Go on with all accounts that this daemon holds, also those that it was to give back."""
+        self._surplus = frozenset()
+        self._hold(self.held.keys() | self._store.held_accounts)
+
+    async def _read_owners(self) -> None:
+        self._owners.set_elsewhere(await self._store.read(read_account_owners), self.held)
+
+    async def _end(self, name: str) -> None:
+        """Stop an account, however long that takes, and forget it."""
+        task = self._tasks[name]
+        tries = 0
+        while not task.done():
+            # A task that fails while it ends may go on: it is cancelled until it has ended.
+            task.cancel()
+            await asyncio.wait([task], timeout=STOP_TRY_S)
+            tries += 1
+            if not task.done() and tries % STOP_TRIES == 0:
+                log.error("share.not_stopped account=%s", name)
+        del self._tasks[name]
+        self._ending.discard(name)
+        self._drop(name)
+        self._changed.set()
+
+    async def _give_back(self) -> None:
+        """Give back the accounts above the share that have stopped."""
+        if not self._surplus - self._tasks.keys():
+            return
+        # A turn that is under way may have counted on them.
+        async with self._dividing:
+            idle = self._surplus - self._tasks.keys()
             try:
                 await self._store.give_back(idle)
+                self._surplus -= idle
             except StoreError as error:
                 log.warning("share.not_given_back accounts=%s cause=%s", ",".join(sorted(idle)), error)
 
@@ -137,17 +211,3 @@ class AccountShare:
         self.held.update(share)
         if self._surplus or self.held.keys() != self._tasks.keys():
             self._changed.set()
-
-    async def _stop(self, names: Iterable[str]) -> list[str]:
-        """Stop these accounts; return those that have stopped."""
-        running = {name: self._tasks[name] for name in names}
-        for _ in range(STOP_TRIES):
-            for task in running.values():
-                # A task that fails while it ends may go on: it is cancelled until it has ended.
-                task.cancel()
-            if not running or not (await asyncio.wait(running.values(), timeout=STOP_TRY_S))[1]:
-                break
-        for name, task in running.items():
-            if not task.done():
-                log.error("share.not_stopped account=%s", name)
-        return [name for name, task in running.items() if task.done()]

@@ -14,7 +14,7 @@ from monitor.core.metrics.snapshot import MetricsSnapshot
 from monitor.core.model.events import CrossRead, Event, IsolatedRead, PricesRead, Tick
 from monitor.core.model.journal import JournalEntry
 from monitor.core.state.account_state import AccountState
-from monitor.errors import StoreError, StoreRefused
+from monitor.errors import AccountNotHeld, StoreError, StoreRefused
 from monitor.runtime.account.inbox import Inbox
 from monitor.runtime.account.journal_backlog import (
     BacklogEntry,
@@ -297,9 +297,14 @@ class EventProcessor:
                 return
 
     async def _write_events(self, entry: JournalEntry) -> None:
-        """Commit spilled events. Events given twice are stored once; one that is refused is given up."""
+        """Commit spilled events. Events given twice are stored once; one that is refused is given up.
+
+        Raises AccountNotHeld: this daemon may write them once it holds the account again.
+        """
         try:
             self._listener.on_committed(entry, await self._store.commit(entry))
+        except AccountNotHeld:
+            raise
         except StoreRefused as error:
             parts = list(split_entry(entry))
             if len(parts) == 1:

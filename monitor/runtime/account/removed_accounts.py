@@ -128,12 +128,16 @@ class RemovedAccounts:
         try:
             executor = self._executor(account.policy, exchange, known)
             await self._announce(name, executor.unsettled)
-            async with asyncio.TaskGroup() as tasks:
-                looking = tasks.create_task(executor.run(), name=f"leaving {name}")
-                while executor.unsettled:
-                    await asyncio.sleep(SETTLED_CHECK_EVERY_S)
-                    known.update_intents(await self._read_intents(name))
-                looking.cancel()
+            while executor.unsettled:
+                async with asyncio.TaskGroup() as tasks:
+                    # Another daemon that has taken the account settles its orders.
+                    is_held = self._store.holds(name)
+                    looking = tasks.create_task(executor.run(), name=f"leaving {name}") if is_held else None
+                    while executor.unsettled and self._store.holds(name) is is_held:
+                        await asyncio.sleep(SETTLED_CHECK_EVERY_S)
+                        known.update_intents(await self._read_intents(name))
+                    if looking is not None:
+                        looking.cancel()
         finally:
             with suppress(Exception):
                 await asyncio.wait_for(exchange.aclose(), timeout=5)

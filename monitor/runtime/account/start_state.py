@@ -83,14 +83,16 @@ def continue_from_memory(
     )
 
 
-def renumber_alerts(state: AccountState, first_free: int, next_id: Callable[[], int]) -> AccountState:
+def renumber_alerts(state: AccountState, unknown: range, next_id: Callable[[], int]) -> AccountState:
     """Return the state without its intents, and with ids for its open alerts that are free in the store.
+
+    Those that are `unknown` there stay (`NextIds`).
 
     Used for a store that refused a decision, which knows the orders better; people know of the alerts. It is not known
     whether the store took the pause that foreign activity causes, so foreign activity is detected once more.
     """
     alerts = {
-        key: alert if alert.id >= first_free else replace(alert, id=next_id())
+        key: alert if alert.id in unknown else replace(alert, id=next_id())
         for key, alert in state.alerts.items()
         if alert.state in OPEN_STATES
     }

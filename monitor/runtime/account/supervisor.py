@@ -17,9 +17,15 @@ from monitor.core.model.intent import Intent
 from monitor.core.model.journal import JournalEntry, Notice
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
-from monitor.errors import MonitorError, StoreError, StoreRefused
+from monitor.errors import StoreError
 from monitor.exchange.port import Exchange
-from monitor.runtime.account.account_failures import STABLE_AFTER_S, AccountFailures
+from monitor.runtime.account.account_failures import (
+    STABLE_AFTER_S,
+    AccountFailures,
+    bug_or_none,
+    cause_text,
+    was_refused,
+)
 from monitor.runtime.account.account_service import (
     AccountService,
     SharedServices,
@@ -64,6 +70,10 @@ class AccountMemory:
     is_known: bool = False
     """True if the state is based on the store's."""
     last_metrics: MetricsSnapshot | None = None
+
+    def clear(self) -> None:
+        """Forget everything, also for the next daemon of this process, which may have this object already."""
+        self.backlog, self.state, self.is_known, self.last_metrics = JournalBacklog(), None, False, None
 
 
 class AccountSupervisor:
@@ -154,9 +164,9 @@ class AccountSupervisor:
                 self.services.pop(name, None)
                 ran_s = time.monotonic() - failures.started_at
                 number = failures.count = 1 if ran_s > STABLE_AFTER_S else failures.count + 1
-                failures.cause = _cause_text(error)
+                failures.cause = cause_text(error)
                 pause_s = RESTART_BACKOFF_S[min(number, len(RESTART_BACKOFF_S)) - 1]
-                if _was_refused(error):
+                if was_refused(error):
                     # Watching does not need the store, so it continues soon.
                     pause_s = min(pause_s, MAX_REFUSED_BACKOFF_S)
                     failures.note_refusal()
@@ -169,22 +179,28 @@ class AccountSupervisor:
                     name,
                     pause_s,
                     failures.cause,
-                    exc_info=_bug_or_none(error),
+                    exc_info=bug_or_none(error),
                 )
                 await self._evaluate_while_down(name, pause_s, error)
 
     async def merge_store(self, all_accounts: bool) -> None:
-        """Merge accounts that began without the store with its state; all if `all_accounts`. Raises StoreError."""
-        connects = self._shared.store.connects
+        """Merge accounts that began without the store with its state; all if `all_accounts`. Raises StoreError.
+
+        What another daemon holds is being stopped here.
+        """
+        store = self._shared.store
+        connects = store.connects
         if all_accounts or connects != self._known_connects:
             for name, watch in list(self.services.items()):
-                if await self._restate_lost(name, watch.intents):
+                if store.holds(name) and await self._restate_lost(name, watch.intents):
                     watch.reopen_record(self._shared.clock.now() - LOST_WINDOW)
             self._known_connects = connects
         for name, watch in list(self.services.items()):
             if not all_accounts and (watch.runner.is_known or self._failures[name].is_unrecorded):
                 continue
-            loaded = await self._shared.store.load_state(name, self._shared.clock.now())
+            if not store.holds(name):
+                continue
+            loaded = await store.load_state(name, self._shared.clock.now())
             if self.services.get(name) is watch:
                 now = self._shared.clock.now()
                 before = watch.runner.state
@@ -267,7 +283,7 @@ class AccountSupervisor:
         except Exception as error:
             log.exception("account.unjudged account=%s", name)
             await self._notify(
-                name, f"account {name} is down and can't be judged ({_cause_text(cause)}; {_cause_text(error)})"
+                name, f"account {name} is down and can't be judged ({cause_text(cause)}; {cause_text(error)})"
             )
             await asyncio.sleep(max(0.0, until - time.monotonic()))
 
@@ -287,7 +303,7 @@ class AccountSupervisor:
             log.error("account.not_renumbered account=%s cause=%s", name, error)
             return
         if (before := memory.state) is not None:
-            memory.state = renumber_alerts(before, next_ids.first_unknown_alert, self._shared.ids.next_alert_id)
+            memory.state = renumber_alerts(before, next_ids.unknown_alerts, self._shared.ids.next_alert_id)
             self._shared.notifier.renumber(_new_numbers(before, memory.state))
 
     def drop(self, name: str) -> None:
@@ -298,7 +314,7 @@ class AccountSupervisor:
             return
         if not memory.backlog.is_empty:
             log.warning("account.unwritten account=%s entries=%d", name, len(memory.backlog.entries))
-        self._memories[name] = AccountMemory()
+        memory.clear()
         self._failures[name] = AccountFailures()
 
     def _save_state(self, name: str) -> None:
@@ -331,20 +347,3 @@ def _new_numbers(before: AccountState, after: AccountState) -> Mapping[int, int]
     """Return the new ids of alerts by their old ones."""
     pairs = ((mine, after.alerts.get(key)) for key, mine in before.alerts.items())
     return {mine.id: theirs.id for mine, theirs in pairs if theirs is not None and theirs.id != mine.id}
-
-
-def _was_refused(error: BaseException) -> bool:
-    if isinstance(error, BaseExceptionGroup):
-        return any(_was_refused(inner) for inner in error.exceptions)
-    return isinstance(error, StoreRefused)
-
-
-def _cause_text(error: BaseException) -> str:
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
-    return str(error) if isinstance(error, MonitorError) else type(error).__name__
-
-
-def _bug_or_none(error: BaseException) -> BaseException | None:
-    """Return the error if its trace belongs in the log: a bug. Errors that a person can cure are one line."""
-    return None if isinstance(error, MonitorError) else error

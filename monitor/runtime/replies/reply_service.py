@@ -138,12 +138,12 @@ class ReplyService:
         if not store.is_shared:
             return await loop.run(self._context)
         while True:
-            if not store.is_leader:
+            if not store.has_proven_leadership:
                 await asyncio.sleep(LEADER_CHECK_S)
                 continue
             running = asyncio.create_task(loop.run(self._context))
             try:
-                while store.is_leader:
+                while store.has_proven_leadership:
                     if (await asyncio.wait({running}, timeout=LEADER_CHECK_S))[0]:
                         return running.result()
             finally:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from sqlalchemy import Connection
 
-from monitor.errors import StoreRefused
+from monitor.errors import AccountNotHeld
 from monitor.store.db.account_leases import LEADER, AccountLeases
 from monitor.store.db.lease_term import LeaseTerm
 
@@ -76,13 +76,13 @@ def is_leader(connection: Connection) -> bool:
 
 
 def require_account(connection: Connection, account: str) -> None:
-    """Raise StoreRefused where this connection holds single accounts and this one is not among them.
+    """Raise AccountNotHeld where this connection holds single accounts and this one is not among them.
 
     Another daemon may hold it, and must not find its rows overwritten.
     """
     held = held_accounts(connection)
     if held is not None and account not in held:
-        raise StoreRefused(f"this daemon does not hold account {account}")
+        raise AccountNotHeld(f"this daemon does not hold account {account}")
 
 
 def _term_of(connection: Connection, account: str | None) -> LeaseTerm | None:

@@ -5,12 +5,12 @@ One row of the kind `begun` is written with the schema. It names the intents tha
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, insert, select, text
 
@@ -20,6 +20,9 @@ from monitor.core.numbers.amounts import format_decimal
 from monitor.store.schema import tables
 from monitor.store.schema.columns import to_milliseconds
 from monitor.store.schema.row_mapping import intent_from_row, row_from_intent
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _StepRow = tuple[Any, ...]
 """A step in the form of both tables: from, to, when, note."""
@@ -96,6 +99,13 @@ def read_head(connection: Connection) -> AuditHead | None:
     table = tables.audit
     row = connection.execute(select(table.c.seq, table.c.hash).order_by(table.c.seq.desc()).limit(1)).first()
     return None if row is None else AuditHead(row.seq, row.hash)
+
+
+def run_with_head(
+    connection: Connection, unit: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+) -> tuple[T, AuditHead | None]:
+    """Return the result of `unit` and the head of the trail after it."""
+    return unit(connection, *args, **kwargs), read_head(connection)
 
 
 def read_request_logs(connection: Connection, intents: Sequence[int]) -> Mapping[int, list[RequestLog | None]]:

@@ -71,6 +71,8 @@ async def test_pause_is_retried_when_the_database_refused_it(store: Store) -> No
     found_at = NOW + EXPLANATION_GRACE
     refused = step_once(replace(await loaded_state(store, NOW), started_at=NOW), found_at)
     assert refused.entry.paused_by != ""
-    kept = continue_from_memory(renumber_alerts(refused.state, 1, lambda: 1), POLICY, found_at, None, HealthRead())
+    kept = continue_from_memory(
+        renumber_alerts(refused.state, range(1, 2), lambda: 1), POLICY, found_at, None, HealthRead()
+    )
     state = merge_stored_state(kept, JournalBacklog(), await store.load_state("main", found_at), POLICY, found_at)
     assert step_once(state, found_at + EXPLANATION_GRACE).entry.paused_by != ""
