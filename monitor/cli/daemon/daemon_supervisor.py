@@ -30,6 +30,11 @@ log = logging.getLogger(__name__)
 RELOAD_TIMEOUT_S = 60.0
 """A daemon on a new configuration has to be healthy within this (machine seconds), or the old one is restored."""
 
+RENEW_EVERY_S = 1.0
+MAX_RENEWALS = 30
+"""Times that leases are renewed for a daemon that does not do so itself: what it holds is given up if it takes longer
+to start, or to end."""
+
 LOOK_S = 0.5
 """Machine seconds between two checks of the accounts."""
 
@@ -181,6 +186,7 @@ class DaemonSupervisor:
         assert self._store is not None
         pruning = asyncio.create_task(prune_hourly(row_retention(self.config), self._store, self._clock))
         watching = None if ailing is None else asyncio.create_task(self._confirm_reload(daemon, ailing))
+        renewing = asyncio.create_task(self._renew_leases(daemon))
         # Frozen: scanning these objects for garbage would only stop the loop for milliseconds.
         gc.collect()
         gc.freeze()
@@ -189,11 +195,28 @@ class DaemonSupervisor:
         except Exception as error:  # noqa: BLE001 – who called decides whether this is the end
             return error
         finally:
-            for task in (pruning, watching):
+            for task in (pruning, watching, renewing):
                 if task is not None:
                     task.cancel()
                     await asyncio.wait([task])
         return None
+
+    async def _renew_leases(self, daemon: Daemon) -> None:
+        """Renew what this process holds while the daemon does not divide the accounts yet, or any more.
+
+        Otherwise the other daemons would take it during a reload.
+        """
+        assert self._store is not None
+        left = MAX_RENEWALS
+        while True:
+            if daemon.share.is_dividing:
+                left = MAX_RENEWALS
+            elif left > 0:
+                left -= 1
+                # The store reports its own failure.
+                with suppress(StoreError):
+                    await self._store.renew_leases()
+            await asyncio.sleep(RENEW_EVERY_S)
 
     async def _confirm_reload(self, daemon: Daemon, ailing: _Ailing) -> None:
         """Report that the configuration is in force once the daemon is healthy; else stop it."""

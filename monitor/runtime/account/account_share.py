@@ -70,6 +70,9 @@ class AccountShare:
         self.held: dict[str, WatchedAccount] = dict(accounts)
         """The accounts of the share, by name; always the same object."""
 
+        self.is_dividing = False
+        """True while it divides the accounts each second, and so renews what this daemon holds."""
+
     async def divide(self) -> None:
         """Divide the accounts with the other daemons once more; nothing where one daemon holds all. Raises StoreError.
 
@@ -84,8 +87,7 @@ class AccountShare:
         """Run the accounts of the share until cancelled, and divide all with the other daemons each second."""
         async with asyncio.TaskGroup() as tasks:
             if self._store.is_shared:
-                dividing = self._keep_doing(self._divide, "share.not_divided", self._go_on)
-                tasks.create_task(dividing, name="share")
+                tasks.create_task(self._keep_dividing(), name="share")
                 tasks.create_task(self._keep_doing(self._read_owners, "owners.unread"), name="owners")
             while True:
                 self._changed.clear()
@@ -97,6 +99,13 @@ class AccountShare:
                     tasks.create_task(self._end(name), name=f"end of {name}")
                 await self._give_back()
                 await self._changed.wait()
+
+    async def _keep_dividing(self) -> None:
+        self.is_dividing = True
+        try:
+            await self._keep_doing(self._divide, "share.not_divided", self._go_on)
+        finally:
+            self.is_dividing = False
 
     async def _keep_doing(
         self, turn: Callable[[], Awaitable[None]], failed: str, while_failing: Callable[[], None] = lambda: None

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import os
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -21,6 +22,7 @@ from monitor.store.readers.events import read_events
 from monitor.store.store import Store
 from monitor.store.writes.journal import CommitResult
 from tests.support.clocks.manual_clock import ManualClock
+from tests.support.postgres import PostgresServer
 
 NOW = datetime(2025, 10, 10, 21, tzinfo=UTC)
 
@@ -53,8 +55,10 @@ def event(number: int, payload: str = "{}") -> StreamEvent:
 
 
 @asynccontextmanager
-async def make_runner(url: str) -> AsyncIterator[tuple[EventProcessor, Inbox, Store, RecordingListener]]:
-    store = await asyncio.to_thread(Store.open, url)
+async def make_runner(
+    url: str, by_account: bool = False
+) -> AsyncIterator[tuple[EventProcessor, Inbox, Store, RecordingListener]]:
+    store = await asyncio.to_thread(Store.open, url, by_account=by_account)
     inbox, heard = Inbox(), RecordingListener()
     numbers = itertools.count(1)
     runner = EventProcessor(
@@ -126,6 +130,24 @@ async def test_spilled_events_are_recorded_first_by_the_next_runner(database_url
         assert await recorded(store) == {"key-1", "key-2", "key-3"}
         assert heard.committed_keys[:2] == ["key-1", "key-2"]
         assert store.spill("main").is_empty
+
+
+async def test_spilled_events_of_an_account_that_is_not_held_stay(
+    postgres_server: PostgresServer, postgres_template: str
+) -> None:
+    name = f"not_held_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
+    postgres_server.create_database(name, postgres_template)
+    url = postgres_server.url(name)
+    async with make_runner(url, by_account=True) as (_, _, store, _):
+        store.spill("main").append([event(1), event(2)])
+    async with make_runner(url, by_account=True) as (runner, _, store, _):
+        await runner.process((event(3),))
+        assert not store.spill("main").is_empty
+        await store.take({"main"})
+        await runner.process((event(4),))
+        assert await recorded(store) >= {"key-1", "key-2", "key-4"}
+        assert store.spill("main").is_empty
+    postgres_server.drop_database(name)
 
 
 async def test_live_document_shows_what_a_tick_has_measured(database_url: str) -> None:
