@@ -157,7 +157,7 @@ class AccountShare:
         """
         failed = {} if (cause := await self._try_to_recover(taken)) is None else dict.fromkeys(sorted(taken), cause)
         for name in list(failed):
-            if self._store.is_failing:
+            if self._store.is_failing or len(taken) == 1:
                 break
             if (cause := await self._try_to_recover((name,))) is None:
                 del failed[name]
@@ -202,9 +202,10 @@ class AccountShare:
         """Give back the accounts above the share that have stopped."""
         if not self._surplus - self._tasks.keys():
             return
-        # A turn that is under way may have counted on them.
+        # A turn that is under way may want them to be watched.
         async with self._dividing:
-            idle = self._surplus - self._tasks.keys()
+            if not (idle := self._surplus - self._tasks.keys()):
+                return
             try:
                 await self._store.give_back(idle)
                 self._surplus -= idle

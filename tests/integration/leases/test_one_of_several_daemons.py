@@ -15,15 +15,17 @@ from monitor.clock import SystemClock
 from monitor.config.loading import load_config
 from monitor.config.model import Config
 from monitor.core.model.alert import Severity
+from monitor.core.model.intent import IntentState as S
 from monitor.core.model.journal import JournalEntry
 from monitor.core.state.account_state import AccountState
+from monitor.runtime.account.removed_accounts import RemovedAccounts
 from monitor.runtime.replies.reply_service import ReplyContext, ReplyHealth, ReplyService
 from monitor.runtime.systemd import ServiceManager
 from monitor.store.db.lease_term import MAX_PROOF_AGE_S, LeaseTerm
 from monitor.store.store import Store
 from tests.support.command import write_config
 from tests.support.daemon import eventually
-from tests.support.examples.store_rows import NOW, alert
+from tests.support.examples.store_rows import NOW, alert, intent, planned_entry, step
 from tests.support.postgres import PostgresServer
 
 STILL_S = 3.0
@@ -157,3 +159,32 @@ async def test_account_that_another_daemon_holds_is_not_merged(store: Store, con
         assert service.runner.is_known
     finally:
         await service._exchange.aclose()
+
+
+async def test_orders_of_a_removed_account_are_left_to_the_daemon_that_has_it(
+    store: Store, config: Config, caplog: pytest.LogCaptureFixture
+) -> None:
+    await store.commit(planned_entry(intent(1)))
+    assert await store.claim(intent(1), NOW)
+    await store.give_back({"main"})
+    accounts = build_daemon(config, store, SystemClock()).watched_accounts
+    removed = RemovedAccounts(
+        accounts, (), store, SystemClock(), lambda: True, ignore_notice, lambda channels: None, lambda: None
+    )
+    other = await asyncio.to_thread(
+        Store.open, store._access.url.render_as_string(hide_password=False), by_account=True
+    )
+    settling = asyncio.create_task(removed.settle("main"))
+    try:
+        await other.take({"main"})
+        await asyncio.sleep(STILL_S)
+        assert (settling.done(), removed.names_in_use) == (False, frozenset({"main"}))
+        assert not [record for record in caplog.records if record.message.startswith("intent.unrecorded")]
+        await other.recover_interrupted(NOW)
+        assert await other.record_step(intent(1, S.FAILED), step(1, S.UNCERTAIN, S.FAILED))
+        await asyncio.wait_for(settling, 60)
+        assert removed.names_in_use == frozenset()
+    finally:
+        settling.cancel()
+        await asyncio.wait([settling])
+        await other.close()
