@@ -19,7 +19,7 @@ from monitor.core.model.journal import JournalEntry, Notice
 from monitor.core.notifications.outbox import Delivery, DeliveryAttempt, DeliveryKey, DeliveryState
 from monitor.errors import StoreError
 from monitor.records.leases import AddressUsage, Division
-from monitor.store import last_seen, lost_steps, pruning
+from monitor.store import lost_steps, pruning, signs_of_life
 from monitor.store.db import connections as opening
 from monitor.store.db.access import DatabaseAccess
 from monitor.store.db.account_leases import LEADER, AccountLeases
@@ -311,7 +311,7 @@ class Store:
         recorded: Mapping[str, datetime | None] | None = None,
     ) -> CoverageUpdate:
         """Update the daemon's row and the coverage of these accounts that it holds (`record_coverage`), and renew."""
-        return await self._writer.run(last_seen.update_last_seen, at, steady, recorded or {})
+        return await self._writer.run(signs_of_life.update_last_seen, at, steady, recorded or {})
 
     async def prune(self, **moments: datetime | None) -> int:
         """Delete rows older than the given moments, and return how many; see `pruning.prune_rows`."""

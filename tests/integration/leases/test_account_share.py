@@ -211,7 +211,7 @@ async def test_account_whose_orders_can_not_be_recovered_is_watched_all_the_same
     assert [record.args for record in caplog.records if record.message.startswith("share.not_recovered")]
 
 
-async def test_turn_that_fails_is_told_once(
+async def test_turn_that_fails_is_logged_once(
     start: Start, postgres_server: PostgresServer, shared_name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with start() as daemon:

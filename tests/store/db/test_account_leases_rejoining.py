@@ -28,7 +28,7 @@ async def test_first_daemon_that_is_back_takes_nothing_of_those_that_follow(
     assert (await first.divide(ACCOUNTS)).held == ALL
 
 
-async def test_division_tells_what_other_daemons_have(open_shared: OpenShared) -> None:
+async def test_division_lists_what_other_daemons_have(open_shared: OpenShared) -> None:
     first, second = await open_shared(), await open_shared()
     await second.divide(("gamma", "delta"))
     assert (await first.divide(ACCOUNTS)).elsewhere == {"gamma", "delta"}
