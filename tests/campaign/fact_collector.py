@@ -118,6 +118,7 @@ def _of_database(connection: Connection, facts: Facts) -> Facts:
         notices=tuple(delivery_from_row(row) for row in notices),
         stops=tuple(_stops(connection)),
         order=tuple(_order(connection, rows)),
+        judged=_judged(connection),
         runs=tuple(Span(in_ms(since), in_ms(until)) for since, until in daemon_row.read_runs(connection)),
     )
 
@@ -140,6 +141,19 @@ def _order(connection: Connection, intents: Iterable[IntentRow]) -> Iterable[Aud
             yield AuditFact("stopped" if said["stopped"] else "resumed", said["rule"], row.intent)
         elif said["to"] == "SUBMITTING":
             yield AuditFact("claimed", by_intent.get(row.intent, ""), row.intent)
+
+
+def _judged(connection: Connection) -> Mapping[int, int]:
+    """When each order that awaited its judgement got it."""
+    table, waiting, judged = tables.audit, set[int](), dict[int, int]()
+    wanted = select(table.c.at, table.c.intent, table.c.data).where(table.c.kind.in_(("step", "amended")))
+    for row in connection.execute(wanted.order_by(table.c.seq)):
+        if json.loads(row.data)["intent"].get("awaits_judgement"):
+            waiting.add(row.intent)
+        elif row.intent in waiting:
+            waiting.remove(row.intent)
+            judged[row.intent] = in_ms(row.at)
+    return judged
 
 
 def _alert(row: AlertRow) -> AlertFact:

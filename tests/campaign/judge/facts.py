@@ -217,6 +217,8 @@ class Facts:
     """Assets that are to be delisted, and of which every scope holds more than it owes."""
     stops: tuple[RuleStopFact, ...] = ()
     order: tuple[AuditFact, ...] = ()
+    judged: Mapping[int, int] = field(default_factory=dict)
+    """When it was judged whether an order made things worse, by its number, where that had to wait."""
     trail: tuple[str, ...] = ()
     alerts: tuple[AlertFact, ...] = ()
     notices: tuple[Delivery, ...] = ()

@@ -88,7 +88,8 @@ def _moved_alone(facts: Facts, row: IntentRow, request: RequestFact, stopped_at:
     is_told = row.intent.kind in ("repay", "transfer_in") and row.intent.resolved_by is None
     if at is None or not is_told or not row.intent.balances_before:
         return False
-    return sum(request.at <= stir.at <= max(at, stopped_at) for stir in facts.stirs) <= 1
+    until = max(at, stopped_at, facts.judged.get(row.intent.id, 0))
+    return sum(request.at <= stir.at <= until for stir in facts.stirs) <= 1
 
 
 def _is_worse(intent: Intent, request: RequestFact) -> bool:

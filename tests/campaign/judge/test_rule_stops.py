@@ -131,6 +131,10 @@ PLANTED: dict[str, tuple[Callable[[Facts], Facts], str]] = {
         lambda f: with_amount_taken(f, "2000"),
         "nothing stopped what made things worse",
     ),
+    "much taken, nothing stopped, and a movement after the order was judged": (
+        lambda f: replace(with_amount_taken(f, "2000", beside=(AssetMovement(at(134), "USDT"),)), judged={3: at(133)}),
+        "nothing stopped what made things worse",
+    ),
     "a stop for nothing": (lambda f: with_rule_stop(with_amount_taken(f, "0")), "stopped though nothing was worse"),
     "a stop for nothing, after a late execution": (
         lambda f: with_rule_stop(executed_late(with_amount_taken(f, "0"))),
@@ -197,6 +201,9 @@ ALLOWED: dict[str, Callable[[Facts], Facts]] = {
     "little taken": lambda f: with_amount_taken(f, "200"),
     "much taken, and much brought by another": lambda f: with_amount_taken(
         f, "2000", beside=(AssetMovement(at(122), "USDT"),)
+    ),
+    "much taken, and a liquidation before the order was judged": lambda f: replace(
+        with_amount_taken(f, "2000", beside=(AssetMovement(at(132), "USDT"),)), judged={3: at(133)}
     ),
     "an order after a person resumed": lambda f: sent_again(
         with_rule_stop(with_amount_taken(f, "2000"), until=132, by="campaign"), 135
