@@ -240,7 +240,8 @@ def _capture_apprise_logs() -> None:
     logger = logging.getLogger("apprise")
     if not any(isinstance(handler, _LogCapture) for handler in logger.handlers):
         logger.addHandler(_LogCapture())
-        logger.propagate = False
-        logger.setLevel(logging.DEBUG)
         for name in ("urllib3", "requests"):
             logging.getLogger(name).setLevel(logging.WARNING)
+    # Whoever set up the program's log meanwhile has set a level here as well, which would drop the answers.
+    logger.propagate = False
+    logger.setLevel(logging.DEBUG)

@@ -98,6 +98,15 @@ async def test_refusing_service_is_quoted_without_the_token(server: HttpSink) ->
     assert "s3cr3t" not in result.answer
 
 
+async def test_answer_is_quoted_whatever_level_the_log_has(mail_server: SmtpSink) -> None:
+    mail_server.refuse_with = "554 mailbox is full"
+    build_sink("first", url=_mail_url(mail_server))
+    logging.getLogger("apprise").setLevel(logging.WARNING)
+    result = await build_sink("second", url=_mail_url(mail_server)).send(MESSAGE)
+    assert isinstance(result, NotDelivered)
+    assert "554" in result.answer
+
+
 async def test_answers_of_two_channels_are_never_mixed() -> None:
     with http_sink() as first, http_sink() as second:
         first.default = Answer(500, body="first is broken")

@@ -15,7 +15,7 @@ def locked_database(url: str, table: str = "intents") -> Iterator[None]:
     parsed = opening.parse_url(url)
     path = opening.sqlite_path(parsed)
     if path is not None:
-        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+        with contextlib.closing(sqlite3.connect(path, timeout=60, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             yield
         return

@@ -140,7 +140,11 @@ def _without_number(movement: ForeignMovement) -> ForeignMovement:
 def find_unexplained(history: GapHistoryRead, intents: Iterable[Intent], now: datetime) -> tuple[ForeignMovement, ...]:
     """Return the movements that an action could have made in that time, and that no intent of the record explains."""
     known = tuple(intents)
-    movements = attribute_transfers(history.transfers, known, now)
+    # That no request is found is no proof that there was none: its history may lack rows.
+    transfers = (
+        transfer if transfer.was_requested else replace(transfer, was_requested=None) for transfer in history.transfers
+    )
+    movements = attribute_transfers(transfers, known, now)
     for scope, rows in history.repayments:
         done = tuple(row for row in rows if row.status != "FAILED")
         as_ledger = (

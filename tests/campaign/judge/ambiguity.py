@@ -36,14 +36,17 @@ def judge_attribution(facts: Facts) -> Iterator[Violation]:
 
 
 def _unreported(facts: Facts) -> Iterator[Violation]:
-    """What others repaid is told, where an action repays and a rule tells of it."""
+    """What others repaid is told, where an action repays and a rule tells of it, or a person is asked whether it was an
+    order of ours."""
     began = min((r.at for r in facts.requests if r.path == CROSS_PATH and r.status == 200 and r.intact), default=None)
     repays = any(limits.kind == "repay" for limits in facts.limits)
     if not (facts.tells_of_hands and repays and began is not None):
         return
     taken = {row.intent.ref for row in facts.intents if is_taken_unknowably(facts, row)}
+    asked = [row.intent.evidence or "" for row in facts.intents if row.intent.state is IntentState.UNRESOLVED]
     repaid = [one for one in facts.foreign if one.kind == "repay" and str(one.tran_id) not in taken]
-    seen = [one for one in repaid if one.at > began]
+    unasked = [one for one in repaid if not any(f"record {one.tran_id} " in evidence for evidence in asked)]
+    seen = [one for one in unasked if one.at > began]
     if seen and not any(alert.rule == "foreign-hand" and alert.fired for alert in facts.alerts):
         yield Violation("another hand was not told", f"{seen[0].kind} {seen[0].amount} {seen[0].asset} at {seen[0].at}")
 
@@ -66,8 +69,9 @@ def is_a_person_asked(facts: Facts, row: IntentRow, sent: Mapping[int, RequestFa
     taken = intent.kind == "transfer_in" and any(
         one.kind == "transfer" and one.asset == intent.asset and one.at >= since for one in facts.foreign
     )
+    by_others = [one.at for one in facts.foreign_requests if one.applied and one.wish is not None]
     shared = not was_named(row) and (
-        any(one.at >= since - SHARED_MS for one in facts.foreign)
+        any(moved_at >= since - SHARED_MS for moved_at in (*by_others, *(one.at for one in facts.foreign)))
         or _has_lost_beside(facts, intent, sent, since - SHARED_MS)
         or any(_may_be_lost(facts, row, one) for one in facts.executions)
     )
@@ -83,7 +87,7 @@ def _has_lost_beside(facts: Facts, intent: Intent, sent: Mapping[int, RequestFac
             continue
         moved = (one.at for one in facts.executions if is_execution_of(one, request) and one.at >= request.at)
         at = min(moved, default=request.at)
-        if at >= since and (other.intent.kind == "reduce" or other.intent.asset == intent.asset):
+        if at >= since and (other.intent.kind in ("reduce", "cancel_orders") or other.intent.asset == intent.asset):
             return True
     return False
 

@@ -165,7 +165,7 @@ def _caps(facts: Facts, sent: Mapping[int, RequestFact]) -> Iterator[Violation]:
         if limits is None:
             yield Violation("sent for an action that nobody configured", _intent_label(intent))
         elif not _is_first_half(intent, limits):
-            yield from _second_half(intent, request, rows, limits)
+            yield from _second_half(intent, request, [as_claimed(facts, each) for each in rows], limits)
         else:
             amount = _asked_for(intent, limits) if request.wish.kind in _TRADES else request.wish.amount
             if limits.max_amount is not None and amount > limits.max_amount:
@@ -201,15 +201,13 @@ def _asked_for(intent: Intent, limits: Limits) -> Decimal:
     return floor_to(order.min_proceeds / (1 - limits.max_slippage), Decimal("0.01"))
 
 
-def _second_half(
-    intent: Intent, request: RequestFact, rows: Iterable[IntentRow], limits: Limits
-) -> Iterator[Violation]:
+def _second_half(intent: Intent, request: RequestFact, known: Iterable[Intent], limits: Limits) -> Iterator[Violation]:
     """What follows a transfer or an order moves no more than that brought."""
     firsts = [
-        row.intent.amount
-        for row in rows
-        if row.intent.plan == intent.plan and row.intent.action == intent.action and abs(row.intent.id) < abs(intent.id)
-        if _is_first_half(row.intent, limits)
+        one.amount
+        for one in known
+        if one.plan == intent.plan and one.action == intent.action and abs(one.id) < abs(intent.id)
+        if _is_first_half(one, limits)
     ]
     if request.wish is not None and not any(request.wish.amount <= first for first in firsts):
         yield Violation("a second half larger than its first", _intent_label(intent))

@@ -26,6 +26,7 @@ from tests.campaign.judge.test_judge import (
     read,
     repaid,
     row,
+    sold,
     with_facts,
     without_fact,
 )
@@ -127,6 +128,21 @@ def cancelled_by_another(facts: Facts, second: float = 120.5) -> Facts:
     return replace(given, requests=own, intents=(*before, settled), foreign_requests=others)
 
 
+def with_lost_cancellation(facts: Facts, second: float) -> Facts:
+    """A cancellation that a restore lost: it changed what is free of the asset."""
+    given = cancelled(facts, 9, second)
+    *kept, lost = given.intents
+    put_back = RestoreFact(at(second + 5), paused=True, recorded=True)
+    return replace(given, intents=tuple(kept), lost=(lost,), restores=(put_back,))
+
+
+def asked_whose(facts: Facts, evidence: str) -> Facts:
+    """A person is asked about the second repayment, and another hand repaid as much, which a rule tells of."""
+    given = with_undecided_intent(replace(facts, tells_of_hands=True), 61.5, foreign=(repaid(70, "300", 75),))
+    *others, asked = given.intents
+    return replace(given, intents=(*others, replace(asked, intent=replace(asked.intent, evidence=evidence))))
+
+
 WITH_GAP = Span(at(0), at(70)), Span(at(140), at(300))
 ALL_THE_TIME = Span(at(0), at(300))
 DOUBT = "executed late: record 79, which may be of an equal order that was lost: no answer named the order"
@@ -192,6 +208,14 @@ PLANTED: dict[str, tuple[Callable[[Facts], Facts], str]] = {
         lambda f: cancelled_by_another(f, second=131),
         "counted as done but never was",
     ),
+    "a person asked beside another's order that was refused": (
+        lambda f: with_undecided_intent(f, 61.5, foreign_requests=(asked_to_repay(70, "250", applied=False),)),
+        "never came to an end",
+    ),
+    "another's repayment that was not told, beside a person asked about another record": (
+        lambda f: asked_whose(f, "record 7 fits, but no answer named it"),
+        "another hand was not told",
+    ),
     "another's cancellation taken for ours though an answer named ours": (
         lambda f: named_by_answer(cancelled_by_another(f)),
         "counted as done but never was",
@@ -227,6 +251,15 @@ ALLOWED: dict[str, Callable[[Facts], Facts]] = {
     "another's equal repayment taken for ours where no answer named ours": by_another,
     "the same, where a rule tells of others": lambda f: by_another(replace(f, tells_of_hands=True)),
     "another's cancellation taken for ours where no answer named ours": cancelled_by_another,
+    "a person asked beside another's order on the market": lambda f: with_undecided_intent(
+        f, 61.5, foreign_requests=(sold(f, "400", "400", second=70).requests[-1],)
+    ),
+    "a person asked beside a cancellation that a restore lost": lambda f: with_lost_cancellation(
+        with_undecided_intent(f, 61.5), 70
+    ),
+    "a person asked whether another's repayment is ours": lambda f: asked_whose(
+        f, "record 75 fits, but no answer named it"
+    ),
 }
 
 

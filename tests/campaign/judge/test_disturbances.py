@@ -34,6 +34,7 @@ from tests.campaign.judge.test_judge import (
     SELLS,
     D,
     alert,
+    asked_to_bring,
     asked_to_repay,
     at,
     clean_facts,
@@ -96,6 +97,19 @@ def with_resized_order(facts: Facts) -> Facts:
     """The backup has the third repayment as it was proposed; it was claimed, and sent, with less."""
     unsent = _unsent(row(3, 119.9, "300", S.EXPIRED, ref=None))
     return with_facts(with_restore(moved_then(facts, "100"), row(3, 119.9, "100")), intents=(unsent,))
+
+
+def with_resized_first_half(facts: Facts) -> Facts:
+    """The backup has a transfer as it was proposed; it was claimed with more, and all of that repaid."""
+    planned = _unsent(row(3, 119.9, "90", S.EXPIRED, kind="transfer_in", ref=None))
+    brought = row(3, 119.9, "100", kind="transfer_in")
+    moved = with_facts(
+        facts,
+        requests=(asked_to_bring(120, "100"), asked_to_repay(122, "100")),
+        executions=(Execution(at(120), "transfer", "USDT", D(100), 73, D(60)), repaid(122, "100", 74)),
+    )
+    lost = with_restore(moved, brought, lost_row(4, 121.9, "100", action="top-up"))
+    return with_facts(lost, intents=(planned,))
 
 
 def moved_then(facts: Facts, amount: str, second: float = 120) -> Facts:
@@ -265,6 +279,7 @@ def test_planted_violation_is_found(name: str) -> None:
 
 
 ALLOWED: dict[str, Callable[[Facts], Facts]] = {
+    "a second half as large as its first was when it was claimed": with_resized_first_half,
     "an order that left within the age of its figures": lambda f: stalled(f, 18),
     "an order that left in time and came late": lambda f: with_facts(
         f,

@@ -93,6 +93,13 @@ def test_transfer_completed_by_a_second_read_counts_once() -> None:
     assert [(movement.kind, movement.amount) for movement in record.gap_movements] == [("transfer_in", D(9))]
 
 
+def test_transfer_without_a_known_request_counts() -> None:
+    moved = MarginTransfer(CROSS, 5, AT, "USDT", D(9), True, "SPOT", "CONFIRMED", was_requested=False)
+    read = GapHistoryRead(NOW - DAY, NOW, transfers=(moved,))
+    found = apply_history(start_coverage(None, (), NOW), read, (), NOW).gap_movements
+    assert [(movement.kind, movement.amount) for movement in found] == [("transfer_in", D(9))]
+
+
 def test_movement_found_by_an_older_version_is_not_counted_again() -> None:
     numbered = apply_history(start_coverage(None, (), NOW), RECORD_READ, (), NOW).gap_movements
     older = tuple(replace(one, key="") for one in numbered)
