@@ -86,10 +86,11 @@ async def test_last_movements_of_an_account_that_was_liquidated_are_read(tmp_pat
             await here.wait_for_state(lambda state: CROSS in state.activity.ledger_read_until)
             assert here.state().cross is not None
             assert not scopes_with_balances(here.state(), here.daemon.settings("main"))
-            kept = await here.store.read(
-                lambda connection: connection.execute(select(movements.c.type)).scalars().all()
-            )
-    assert kept
+
+            async def are_kept() -> bool:
+                return bool(await here.store.read(lambda c: c.execute(select(movements.c.type)).scalars().all()))
+
+            await eventually(are_kept, 60)
 
 
 @pytest.mark.slow
