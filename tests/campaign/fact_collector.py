@@ -64,6 +64,7 @@ def of_exchange(box: Sandbox, limits: tuple[Limits, ...], heard: Iterable[Mappin
         foreign=foreign,
         foreign_requests=tuple(_asked(one, filled) for one in box.requests if one.api_key == SECOND_KEY.api_key),
         elsewhere=elsewhere,
+        liquidated=tuple(row["at"] for row in movements if row["account"] == ACCOUNT and row["by"] == "venue"),
         stirs=tuple(AssetMovement(row["at"], row["asset"]) for row in movements if row["account"] == ACCOUNT),
         heard=frozenset(alert["id"] for alert in alerts if "id" in alert),
         heard_texts=frozenset(text for one in said for text in _texts(one)),

@@ -57,7 +57,7 @@ def is_a_person_asked(facts: Facts, row: IntentRow, sent: Mapping[int, RequestFa
     They can't where something else moved the same asset so soon after the order that no clock can tell which of them
     the balances show; where others took of the asset while a transfer was under way, since no ledger tells of a wallet
     outside margin; and where others acted beside an order that no answer named, or an order that a restore lost did, or
-    may have done. `sent` is the request of each intent, by its number.
+    may have done, or the exchange liquidated after it. `sent` is the request of each intent, by its number.
     """
     intent = row.intent
     if intent.state is not IntentState.UNRESOLVED or intent.submitted_at is None:
@@ -74,6 +74,7 @@ def is_a_person_asked(facts: Facts, row: IntentRow, sent: Mapping[int, RequestFa
         any(moved_at >= since - SHARED_MS for moved_at in (*by_others, *(one.at for one in facts.foreign)))
         or _has_lost_beside(facts, intent, sent, since - SHARED_MS)
         or any(_may_be_lost(facts, row, one) for one in facts.executions)
+        or any(at >= since for at in facts.liquidated)
     )
     return told and (beside or taken or shared)
 

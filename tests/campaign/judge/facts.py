@@ -200,6 +200,8 @@ class Facts:
     requests: tuple[RequestFact, ...] = ()
     executions: tuple[Execution, ...] = ()
     stirs: tuple[AssetMovement, ...] = ()
+    liquidated: tuple[int, ...] = ()
+    """When the exchange repaid by itself what it had sold for that."""
     foreign: tuple[Execution, ...] = ()
     foreign_requests: tuple[RequestFact, ...] = ()
     """Requests of another key in the account: a cancellation moves nothing, and leaves no other trace."""

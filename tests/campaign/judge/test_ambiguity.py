@@ -212,6 +212,10 @@ PLANTED: dict[str, tuple[Callable[[Facts], Facts], str]] = {
         lambda f: with_undecided_intent(f, 61.5, foreign_requests=(asked_to_repay(70, "250", applied=False),)),
         "never came to an end",
     ),
+    "a person asked where a liquidation came before the order": (
+        lambda f: replace(with_undecided_intent(f, 61.5), liquidated=(at(50),)),
+        "never came to an end",
+    ),
     "another's repayment that was not told, beside a person asked about another record": (
         lambda f: asked_whose(f, "record 7 fits, but no answer named it"),
         "another hand was not told",
@@ -256,6 +260,9 @@ ALLOWED: dict[str, Callable[[Facts], Facts]] = {
     ),
     "a person asked beside a cancellation that a restore lost": lambda f: with_lost_cancellation(
         with_undecided_intent(f, 61.5), 70
+    ),
+    "a person asked where a liquidation came after an order that no answer named": lambda f: replace(
+        with_undecided_intent(f, 61.5), liquidated=(at(80),)
     ),
     "a person asked whether another's repayment is ours": lambda f: asked_whose(
         f, "record 75 fits, but no answer named it"
