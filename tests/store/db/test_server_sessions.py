@@ -139,5 +139,7 @@ def test_options_of_the_url_that_a_pool_refuses_are_named_with_the_fix(postgres_
     with pool_before(postgres_server, "session") as pool:
         with engines(pool.url("postgres") + own) as (writing, _), pytest.raises(DBAPIError) as caught:
             writing.connect()
-        error = opening.unreachable_error(opening.parse_url(pool.url("postgres")), caught.value)
-    assert "unsupported startup parameter: options; leave out what the pool does not take" in str(error)
+        told = str(opening.unreachable_error(opening.parse_url(pool.url("postgres")), caught.value))
+    # A newer PgBouncer names the parameter within the options.
+    assert "unsupported startup parameter" in told
+    assert "; leave out what the pool does not take" in told
