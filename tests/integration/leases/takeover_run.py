@@ -83,7 +83,13 @@ CLOCKS_MS = 250
 
 LOOK_S = 0.05
 UNSETTLED = "SELECT count(*) FROM intents WHERE state IN ('PLANNED', 'SUBMITTING', 'ACKNOWLEDGED', 'UNCERTAIN')"
-UNSENT = "SELECT count(*) FROM deliveries WHERE severity = 'critical' AND state <> 'sent'"
+UNSENT = (
+    "SELECT count(*) FROM deliveries AS one WHERE severity = 'critical' AND state <> 'sent' AND NOT "
+    "(state = 'expired' AND EXISTS (SELECT 1 FROM deliveries AS other WHERE other.alert = one.alert AND "
+    "other.channel = one.channel AND other.state = 'sent'))"
+)
+"""Counts critical messages that nobody got. One that holds nothing new is closed unsent, where another was sent."""
+
 HOLDER_SESSION = (
     "SELECT pid FROM pg_stat_activity WHERE application_name = (SELECT holder FROM leases WHERE account = %s)"
 )
@@ -295,7 +301,7 @@ def _is_settled(server: PostgresServer, database: str, phone: HttpSink) -> bool:
 def _story(server: PostgresServer, database: str, processes: Sequence[DaemonProcess]) -> str:
     with server.connect(database) as connection:
         rows = connection.execute("SELECT id, state, evidence FROM intents").fetchall()
-        waiting = connection.execute("SELECT id, state, text FROM deliveries WHERE state <> 'sent'").fetchall()
+        waiting = connection.execute("SELECT id, alert, state, answer FROM deliveries WHERE state <> 'sent'").fetchall()
     return f"{rows} {waiting} {[child.text[-700:] for child in processes]}"
 
 
