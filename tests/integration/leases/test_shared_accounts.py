@@ -24,6 +24,8 @@ ACCOUNTS = ("alpha", "beta", "gamma")
 HOLDERS = "SELECT account, holder FROM leases WHERE account NOT IN ('', '*') AND holder IS NOT NULL"
 WITHIN_S = 60.0
 
+pytestmark = pytest.mark.slow
+
 
 def several_accounts() -> Scenario:
     """The calm scenario with its account three times, each a user of its own."""
