@@ -38,7 +38,7 @@ _OWN_SESSIONS = (
 
 
 def try_lock(connection: Connection, item: str) -> bool:
-    """Lock the account, or another item, for this session, unless another one has it; return whether it did."""
+    """Lock the account, or another item, on this connection, unless another one has it; return whether it did."""
     return bool(connection.execute(text(_LOCK), {"item": item}).scalar())
 
 
