@@ -22,6 +22,7 @@ async def measure_in_child(
 
     Raises OddsFailed, with the cause, when the child fails, is killed, or exceeds the deadline.
     """
+    written = encode_request(request)
     try:
         child = await asyncio.create_subprocess_exec(
             *(sys.executable, "-P", "-m", "monitor.odds.odds_process"),
@@ -34,9 +35,13 @@ async def measure_in_child(
         raise OddsFailed(f"the process that measures odds could not be started: {error.strerror}") from error
     try:
         async with asyncio.timeout(deadline_s):
-            answer, said = await child.communicate(encode_request(request))
+            answer, said = await child.communicate(written)
     except TimeoutError:
         raise OddsFailed(f"the odds were not measured within {deadline_s:g} s") from None
+    except RuntimeError as error:
+        # uvloop raises it when the child, which has ended, closed its input before the first byte was written.
+        ended = "it closed its input" if child.returncode is None else f"exit code {child.returncode}"
+        raise OddsFailed(f"the process that measures odds did not take the request: {ended}") from error
     finally:
         if child.returncode is None:
             child.kill()

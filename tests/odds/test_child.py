@@ -1,8 +1,10 @@
 """The child process: the same answer as in this process, and each way to fail named."""
 
+import asyncio
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,6 +43,28 @@ async def test_killed_child_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     stand_in(monkeypatch, tmp_path, "kill -9 $$")
     with pytest.raises(OddsFailed, match="killed by signal 9"):
         await measure_in_child(REQUEST)
+
+
+@pytest.mark.parametrize("end", ["kill -9 $$", "exit 3"])
+def test_child_that_ended_before_it_was_asked_is_a_failure(
+    end: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """On the event loop of the program, as on a busy machine: the input is closed before anything is written."""
+    stand_in(monkeypatch, tmp_path, end)
+    start = asyncio.create_subprocess_exec
+
+    async def start_and_be_late(*words: Any, **given: Any) -> asyncio.subprocess.Process:
+        child = await start(*words, **given)
+        await asyncio.sleep(0.2)
+        return child
+
+    async def measure() -> None:
+        monkeypatch.setattr(asyncio, "create_subprocess_exec", start_and_be_late)
+        with pytest.raises(OddsFailed, match=r"killed by signal 9|exit code (3|-9)"):
+            await measure_in_child(REQUEST)
+
+    pytest.importorskip("uvloop").run(measure())
+    assert children() == []
 
 
 async def test_unreadable_answer_is_a_failure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
