@@ -1,8 +1,9 @@
 """Which daemon holds which accounts, where several share one database."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+
+from monitor.records.address_usage import AddressUsage
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,14 +17,6 @@ class Holder:
     pid: int
     since: datetime
     seen_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class AddressUsage:
-    """The weight that the exchange has counted for one address in one of its minutes, by the path of the pool."""
-
-    minute: datetime
-    used: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from monitor.clock import Clock
 from monitor.errors import StoreError
-from monitor.records.leases import AddressUsage
+from monitor.records.address_usage import AddressUsage
 from monitor.store.store import Store
 from monitor.store.writes import bans
 

@@ -18,7 +18,8 @@ from monitor.core.model.intent import Intent, IntentStep
 from monitor.core.model.journal import JournalEntry, Notice
 from monitor.core.notifications.outbox import Delivery, DeliveryAttempt, DeliveryKey, DeliveryState
 from monitor.errors import StoreError
-from monitor.records.leases import AddressUsage, Division
+from monitor.records.address_usage import AddressUsage
+from monitor.records.leases import Division
 from monitor.store import lost_steps, pruning, signs_of_life
 from monitor.store.db import connections as opening
 from monitor.store.db.access import DatabaseAccess

@@ -10,11 +10,11 @@ from monitor.core.model.account import Balance, CrossSnapshot, IsolatedSnapshot,
 from monitor.core.state.index_basis import IndexReading, match_index, pair_prices_at_answer, update_bases
 from monitor.core.state.peg_history import PegHistory
 from monitor.core.state.scope_value import (
-    MATCH_TOLERANCE,
     NO_ASSETS,
     PriceSnapshot,
     ScopeValue,
     cross_prices_at_answer,
+    is_off,
     revalue,
     value_scope,
 )
@@ -287,11 +287,7 @@ def _until(prices: Mapping[str, Price], at: datetime) -> Mapping[str, Price]:
 
 def _is_closer(reported: Decimal, value: Decimal, alternative: Decimal) -> bool:
     """Return whether `value` is nearer to the reported one, from which `alternative` is too far away to match."""
-    if not (reported.is_finite() and value.is_finite() and alternative.is_finite()):
-        return False
-    return abs(alternative - reported) > MATCH_TOLERANCE * abs(reported) and abs(value - reported) < abs(
-        alternative - reported
-    )
+    return value.is_finite() and is_off(reported, alternative) and abs(value - reported) < abs(alternative - reported)
 
 
 def _is_in_answer(pairs: IsolatedSnapshot, symbol: str, price: Price, known: Mapping[str, Price]) -> bool:

@@ -206,7 +206,7 @@ def cross_prices_at_answer(
     """
     newest = value.prices
     moved = prices_moved_since(snapshot.as_of, before, newest)
-    if not moved or not _is_off(snapshot.margin_level, value.level):
+    if not moved or not is_off(snapshot.margin_level, value.level):
         return None
     then = value_scope(snapshot.balances, {**newest, **{s: earlier for s, (earlier, _) in moved.items()}}, bases=bases)
     if not then.level.is_finite() or then.level == value.level:
@@ -234,7 +234,8 @@ def prices_moved_since(
     }
 
 
-def _is_off(reported: Decimal, value: Decimal) -> bool:
+def is_off(reported: Decimal, value: Decimal) -> bool:
+    """Return whether `value` is too far from the reported one to match it; False where either is no number."""
     if not (reported.is_finite() and value.is_finite()):
         return False
     return abs(value - reported) > MATCH_TOLERANCE * abs(reported)

@@ -15,7 +15,7 @@ from enum import Enum
 from typing import Literal
 
 from monitor.exchange.binance.wire.numbers import ImplausibleValue, parse_time
-from monitor.records.leases import AddressUsage
+from monitor.records.address_usage import AddressUsage
 
 CountedBy = Literal["ip", "uid"]
 

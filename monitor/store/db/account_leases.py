@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, select, update
 
 from monitor.clock import MachineClock
-from monitor.records.leases import AddressUsage, Division
+from monitor.records.address_usage import AddressUsage
+from monitor.records.leases import Division
 from monitor.store.db import session_names
 from monitor.store.db.account_locks import end_holder, end_older_sessions, read_others, try_lock, unlock
 from monitor.store.db.account_shares import (

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, select, update
 
-from monitor.records.leases import AddressUsage
+from monitor.records.address_usage import AddressUsage
 from monitor.store.db.lease_term import read_database_time
 from monitor.store.schema import tables
 

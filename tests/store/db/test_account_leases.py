@@ -11,7 +11,7 @@ import pytest
 from monitor.core.model.intent import IntentState
 from monitor.core.model.journal import JournalEntry
 from monitor.errors import DaemonAlreadyRunning, StoreError, StoreRefused
-from monitor.records.leases import AddressUsage
+from monitor.records.address_usage import AddressUsage
 from monitor.store.db import account_shares
 from monitor.store.db.access import _CREATION_LOCK
 from monitor.store.db.account_leases import LEADER
