@@ -109,6 +109,7 @@ def build_daemon(
         public_url=config.http.public_url if config.http.listen else "",
         counters=None if previous is None else previous.counters,
         id_numbers=None if previous is None else previous.id_numbers,
+        messages=None if previous is None else previous.message_memory,
         history=config.risk.history,
         reply_loops=(
             *(loop for _, loop in opened.values() if loop is not None),

@@ -34,6 +34,7 @@ from monitor.runtime.messages.channel_queue import Channel
 from monitor.runtime.messages.daily_report import DailyReport, ReportSettings
 from monitor.runtime.messages.drills import DrillRunner
 from monitor.runtime.messages.message_builder import MessageBuilder
+from monitor.runtime.messages.message_memory import MessageMemory
 from monitor.runtime.messages.notifier import Notifier
 from monitor.runtime.past_services import PastServices
 from monitor.runtime.replies.reply_service import ReplyContext, ReplyHealth, ReplyLoop, ReplyService
@@ -83,6 +84,7 @@ class Daemon:
         public_url: str = "",
         counters: ActivityCounters | None = None,
         id_numbers: IdAllocator | None = None,
+        messages: MessageMemory | None = None,
         reply_loops: tuple[ReplyLoop, ...] = (),
         history: timedelta = timedelta(),
     ) -> None:
@@ -90,8 +92,8 @@ class Daemon:
 
         `memories` are the accounts' memories of the previous daemon in the same process. `removed` are the accounts of
         that daemon that are no longer in the configuration. `last_clock_check` is its last comparison of the clocks,
-        `counters` are its counts, and `id_numbers` its ids, which go on: it may have given some that the store does
-        not know yet. `public_url` is the page's address in messages. `history`: how far back past prices are kept.
+        `counters` are its counts, `messages` what it knows of its messages, and `id_numbers` its ids, some of which the
+        store may not know yet. `public_url` is the page's address in messages; past prices are kept for `history`.
         """
         self.counters = counters if counters is not None else ActivityCounters()
         self._accounts = accounts
@@ -99,10 +101,11 @@ class Daemon:
         self._clock = clock
         self._channels = tuple(channel.name for channel in channels)
         self._scheduler = AsyncIOScheduler(timezone="UTC")
-        messages = MessageBuilder(store, clock, lambda name: self._supervisor.look_up_state(name), public_url)
+        builder = MessageBuilder(store, clock, lambda name: self._supervisor.look_up_state(name), public_url)
         self._notifier = Notifier(
-            channels, store, clock, messages, lambda number: self._supervisor.find_alert(number), ladders, self.counters
+            channels, store, clock, builder, lambda n: self._supervisor.find_alert(n), ladders, self.counters, messages
         )
+        self.message_memory = self._notifier.memory
         numbers = self.id_numbers = id_numbers if id_numbers is not None else IdAllocator(clock.now(), store.is_shared)
         self._clock_jumps = ClockJumpWatch(clock, self._on_clock_jump, last_clock_check)
         self._account_owners = AccountOwners(accounts)
@@ -281,9 +284,9 @@ class Daemon:
                     await self.notify("critical", _WITHOUT_STORE.format(cause=cause))
                 await self._stop.wait()
                 await self._notifier.drain(DRAIN_S)
-                # What the accounts decide until they end is sent as well.
-                await end_tasks(deciding)
+                await end_tasks(deciding)  # What the accounts decide until they end is sent as well.
                 await self._notifier.drain(LAST_DRAIN_S)
+                await end_tasks(running[:1])  # It writes what is left while the store is still held.
                 for task in running:
                     task.cancel()
         except BaseExceptionGroup as group:

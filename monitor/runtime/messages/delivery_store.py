@@ -14,9 +14,10 @@ from monitor.core.notifications.throttling import Hold
 from monitor.errors import MonitorError, StoreError, StoreRefused
 from monitor.runtime.messages.attempt_buffer import AttemptBuffer
 from monitor.runtime.messages.channel_queue import Channel, ChannelQueue
+from monitor.runtime.messages.outbox import OutboxItem
 from monitor.store.store import Store
 from monitor.store.writes.due_notifications import ChannelDue, read_channel_due
-from monitor.store.writes.outbox import read_failing_channels
+from monitor.store.writes.outbox import read_failing_channels, record_message
 
 T = TypeVar("T")
 
@@ -30,6 +31,9 @@ RESTORE_TIMEOUT_S = 5.0
 STORE_RETRY_S = 1.0
 """Machine seconds between calls while the store does not answer or does not take attempts."""
 
+LAST_RETRY_S = 0.1
+"""Machine seconds between tries to write what is left at the end."""
+
 MAX_DUE = 500
 
 
@@ -40,11 +44,11 @@ class PollInterrupted(Exception):
 class DeliveryStore:
     """Reads of due deliveries, and writes of their results."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, clock: Clock, attempt_buffer: AttemptBuffer) -> None:
         self._store = store
         self._clock = clock
         self._started_at = clock.now()
-        self._attempt_buffer = AttemptBuffer(store)
+        self._attempt_buffer = attempt_buffer
         self._is_restored = True
 
     async def restore(self, channels: Sequence[str]) -> frozenset[str]:
@@ -125,22 +129,47 @@ class DeliveryStore:
         queue.known_connects = connects
 
     async def _make_rows(self, channel: str, queue: ChannelQueue) -> None:
-        """Insert a row for each delivery that no journal entry holds."""
+        """Make a row for each delivery that no journal entry holds."""
         for item in queue.outbox.items_without_row(self._clock.now()):
-            fresh = replace(item.delivery, state=DeliveryState.QUEUED, attempts=0, sent_at=None, answer=None)
             try:
-                row = await self._unless_pushed(queue, self._store.enqueue_once(fresh))
+                await self._unless_pushed(queue, self._make_row(queue, item))
             except StoreRefused as error:
                 # The alert of the delivery may still be on its way into the store, or was lost there.
                 log.debug("notification.without_row channel=%s cause=%s", channel, error)
-                continue
             except MonitorError as error:
                 log.debug("notification.without_row channel=%s cause=%s", channel, error)
                 return
-            if row is None:
-                item.needs_row = False
+
+    async def _make_row(self, queue: ChannelQueue, item: OutboxItem) -> None:
+        """Record the delivery with its attempts so far."""
+        untried = replace(item.delivery, state=DeliveryState.QUEUED, attempts=0, sent_at=None, answer=None)
+        queue.outbox.merge_row(await self._store.execute(record_message, untried, tuple(item.unwritten_attempts)))
+
+    async def write_remaining(self, channel: str, queue: ChannelQueue) -> None:
+        """Write what memory alone holds once nothing is sent any more, so that the next process goes on with it."""
+        waiting = [item for item in queue.outbox.items_without_row(self._clock.now()) if item.delivery.drill is None]
+        with suppress(TimeoutError):
+            async with asyncio.timeout(STORE_TIMEOUT_S):
+                for item in waiting:
+                    await self._make_row_in_time(queue, item)
+                while self._attempt_buffer.has_pending(channel):
+                    await self._attempt_buffer.flush(channel)
+                    await asyncio.sleep(LAST_RETRY_S)
+        unwritten = sum(item.is_open and not item.delivery.is_recorded for item in waiting)
+        if unwritten:
+            log.error("notification.unrecorded channel=%s count=%d", channel, unwritten)
+
+    async def _make_row_in_time(self, queue: ChannelQueue, item: OutboxItem) -> None:
+        """Make a row as soon as the store can; a store that failed takes it a moment after it works again."""
+        while True:
+            try:
+                await self._make_row(queue, item)
+            except StoreRefused:
+                return
+            except MonitorError:
+                await asyncio.sleep(LAST_RETRY_S)
             else:
-                self.add_attempts(channel, queue.outbox.merge_row(row)[1])
+                return
 
     def close(self, channel: str, queue: ChannelQueue, why: Mapping[DeliveryKey, str]) -> None:
         """Close deliveries unsent that hold nothing new, each with its reason."""

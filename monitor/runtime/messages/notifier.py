@@ -1,7 +1,6 @@
 """Notifications to people: one task a channel, so that a slow one delays no other; messages show the present."""
 
 import asyncio
-import itertools
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -35,8 +34,8 @@ from monitor.runtime.messages.delivery_choice import (
 )
 from monitor.runtime.messages.delivery_store import DeliveryStore
 from monitor.runtime.messages.message_builder import MessageBuilder
+from monitor.runtime.messages.message_memory import MessageMemory
 from monitor.runtime.messages.message_sender import MessageSender
-from monitor.runtime.messages.outbox import ChannelOutbox
 from monitor.runtime.shutdown import BackgroundTasks
 from monitor.store.store import Store
 from monitor.store.writes.due_notifications import ChannelDue
@@ -61,19 +60,20 @@ class Notifier:
         open_alert: Callable[[int], Alert | None],
         ladders: LadderIndex | None = None,
         counters: ActivityCounters | None = None,
+        memory: MessageMemory | None = None,
     ) -> None:
-        """`ladders` shows which alerts are more severe ones of which."""
+        """`ladders` shows which alerts are more severe ones of which. `memory` is that of an earlier daemon, if any."""
         self._channels = {channel.name: channel for channel in channels}
         self._clock = clock
         self._message_builder = message_builder
         self._open_alert = open_alert
         self._ladders = ladders if ladders is not None else LadderIndex()
-        numbers = itertools.count()
-        self._queues = {name: ChannelQueue(ChannelOutbox(numbers, clock.speed)) for name in self._channels}
+        self.memory = memory if memory is not None else MessageMemory(store, clock.speed)
+        self._queues = {name: ChannelQueue(self.memory.outbox(name)) for name in self._channels}
         self._draining = False
         self._health = ChannelHealth(self._channels)
         self._background, self._notices = BackgroundTasks(), BackgroundTasks()
-        self._delivery_store = DeliveryStore(store, clock)
+        self._delivery_store = DeliveryStore(store, clock, self.memory.attempts)
         self._sender = MessageSender(message_builder, self._background.start)
         self._attempt_recorder = AttemptRecorder(
             self._queues,
@@ -150,6 +150,8 @@ class Notifier:
 
     async def restore(self) -> None:
         """Restore the channels from the store: those that failed still do, and held deliveries are checked again."""
+        for desk in self._queues.values():
+            desk.outbox.release(self._clock.now())
         for name in await self._delivery_store.restore(tuple(self._channels)):
             self._health.record(name, "its last message before the start was not taken")
 
@@ -162,6 +164,7 @@ class Notifier:
         finally:
             await self._notices.end()
             await self._background.end()
+            await asyncio.gather(*(self._delivery_store.write_remaining(*each) for each in self._queues.items()))
 
     async def drain(self, timeout_s: float) -> None:
         """Wait until no channel has anything due, at most `timeout_s` of machine time; groups are sent at once."""

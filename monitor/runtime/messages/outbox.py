@@ -108,10 +108,13 @@ class ChannelOutbox:
             self._add(item)
             return item, ()
         if not item.delivery.is_recorded:
-            attempts = [replace(attempt, delivery=row.key) for attempt in item.unwritten_attempts]
+            # The first ones are in the row where a call whose answer was lost has made it.
+            attempts = [replace(attempt, delivery=row.key) for attempt in item.unwritten_attempts[row.attempts :]]
             # An attempt under way still names the key without a row.
             self._identities[row.key] = row.identity
-            item.delivery, item.unwritten_attempts, item.needs_row = replace(item.delivery, id=row.id), [], False
+            is_over = item.is_open and row.state is not DeliveryState.QUEUED
+            item.delivery = row if is_over else replace(item.delivery, id=row.id)
+            item.unwritten_attempts, item.needs_row = [], False
             return item, attempts
         if item.is_open and row.id != item.delivery.id:
             self._identities[row.key] = row.identity

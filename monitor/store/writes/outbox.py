@@ -1,6 +1,6 @@
 """The outbox: queued deliveries, their attempts, and what each channel was last notified of."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -66,17 +66,22 @@ def enqueue_once(connection: Connection, delivery: Delivery) -> Delivery | None:
     The same message has the same cause, words and moment. So channels that are fallbacks of each other end at each
     other.
     """
-    table = tables.deliveries
-    same = (
-        table.c.alert == delivery.alert if delivery.alert is not None else table.c.alert.is_(None),
-        table.c.drill == delivery.drill if delivery.drill is not None else table.c.drill.is_(None),
-        table.c.channel == delivery.channel,
-        table.c.created_at == delivery.created_at,
-        table.c.reason == delivery.reason,
-        table.c.text == delivery.text,
-    )
-    known = connection.execute(select(table.c.id).where(*same).limit(1)).scalar()
-    return enqueue(connection, delivery, _find_account(connection, delivery)) if known is None else None
+    if _find_same(connection, delivery) is not None:
+        return None
+    return enqueue(connection, delivery, _find_account(connection, delivery))
+
+
+def record_message(connection: Connection, delivery: Delivery, attempts: Sequence[DeliveryAttempt]) -> Delivery:
+    """Record a delivery that was sent from memory, with its attempts so far, and return it as it stands now.
+
+    The row may be there already, with the first of the attempts: an earlier call whose answer was lost made it.
+    """
+    row = _find_same(connection, delivery)
+    if row is None:
+        row = enqueue(connection, delivery, _find_account(connection, delivery))
+    for attempt in attempts[row.attempts :]:
+        _record_attempt(connection, replace(attempt, delivery=row.key))
+    return _find_same(connection, delivery) or row
 
 
 def enqueue_all(connection: Connection, deliveries: Iterable[Delivery]) -> tuple[Delivery, ...]:
@@ -297,6 +302,21 @@ def _record_asked(connection: Connection, attempt: DeliveryAttempt) -> None:
     intent = connection.execute(select(table.c.intent).where(_row(attempt.delivery))).scalar()
     if intent is not None and intents.record_approval_request(connection, intent, attempt.at):
         bump_change_counter(connection)
+
+
+def _find_same(connection: Connection, delivery: Delivery) -> Delivery | None:
+    """Return the row of the same message to the same channel."""
+    table = tables.deliveries
+    same = (
+        table.c.alert == delivery.alert if delivery.alert is not None else table.c.alert.is_(None),
+        table.c.drill == delivery.drill if delivery.drill is not None else table.c.drill.is_(None),
+        table.c.channel == delivery.channel,
+        table.c.created_at == delivery.created_at,
+        table.c.reason == delivery.reason,
+        table.c.text == delivery.text,
+    )
+    row = connection.execute(select(table).where(*same).limit(1)).mappings().first()
+    return None if row is None else delivery_from_row(row)
 
 
 def _record_attempt(connection: Connection, attempt: DeliveryAttempt) -> bool:

@@ -16,18 +16,23 @@ from monitor.core.model.alert import AlertState, NotificationReason
 from monitor.core.model.journal import JournalEntry, Notice
 from monitor.core.notifications.outbox import Delivery, DeliveryAttempt, DeliveryState
 from monitor.notify.factory import build_sink
+from monitor.runtime.messages import delivery_store
+from monitor.runtime.messages.attempt_buffer import AttemptBuffer
 from monitor.runtime.messages.channel_queue import Channel, ChannelHealth, ChannelQueue
 from monitor.runtime.messages.delivery_store import DeliveryStore
+from monitor.runtime.messages.message_memory import MessageMemory
 from monitor.runtime.messages.notifier import Notifier
 from monitor.runtime.messages.outbox import ChannelOutbox
 from monitor.store.readers.alerts import read_alerts
 from monitor.store.store import Store
 from monitor.store.writes.due_notifications import ChannelDue
-from monitor.store.writes.outbox import read_due_deliveries
+from monitor.store.writes.outbox import read_due_deliveries, record_message
 from tests.integration.store.test_failing_store import KilledServer
 from tests.runtime.messages.test_notifier import EVERYTHING, firing_entry, notifier_on
-from tests.support.daemon import eventually
+from tests.support.daemon import clock_of, eventually, in_process_daemon, write_config
+from tests.support.database_lock import locked_database
 from tests.support.postgres import own_server
+from tests.support.sandbox import sandbox
 from tests.support.sinks import Answer, HttpSink, Received, http_sink
 from tests.support.timeouts import SOON_S
 
@@ -199,6 +204,69 @@ async def test_daemon_notice_is_recorded_before_it_is_sent(database_url: str) ->
     await store.close()
 
 
+async def test_notice_that_waits_in_memory_for_its_retry_is_recorded_at_the_stop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(delivery_store, "STORE_TIMEOUT_S", 0.3)
+    with http_sink() as phone:
+        phone.default = Answer(429, {"Retry-After": "60"})
+        async with sandbox() as box:
+            config = write_config(tmp_path, box.ready, channels={"phone": phone.url}, first="default_rules = false")
+            async with in_process_daemon(config, clock_of(box.sandbox)) as running:
+                await running.daemon.wait_until_ready()
+                with locked_database(f"sqlite:///{tmp_path}/monitor.db"):
+                    await running.daemon.notify("warning", "the new configuration was refused")
+                    await asyncio.to_thread(phone.wait_for_count, 1)
+                    await eventually(lambda: _is_logged("store.failing", caplog))
+                    monkeypatch.setattr(delivery_store, "STORE_TIMEOUT_S", SOON_S)
+                until = clock_of(box.sandbox).now() + timedelta(hours=1)
+    store = await asyncio.to_thread(Store.open, f"sqlite:///{tmp_path}/monitor.db")
+    rows = await store.read(read_due_deliveries, "phone", until)
+    await store.close()
+    assert [(row.text, row.attempts) for row in rows] == [("the new configuration was refused", 1)]
+
+
+async def _is_logged(words: str, caplog: pytest.LogCaptureFixture) -> bool:
+    return words in caplog.text
+
+
+async def test_remaining_messages_are_recorded_as_far_as_they_went(database_url: str) -> None:
+    store, now = await asyncio.to_thread(Store.open, database_url), datetime.now(UTC)
+    memory = MessageMemory(store, 1.0)
+    queue, deliveries = ChannelQueue(memory.outbox("phone")), DeliveryStore(store, SystemClock(), memory.attempts)
+    texts = ("refused", "sent", "sent, and its row was made by a call whose answer was lost")
+    told = [Delivery(0, "phone", None, "notice", "info", now, now, text=text) for text in texts]
+    await store.enqueue_once(told[2])
+    kept = [item for each in told if (item := queue.outbox.add(each, needs_row=True)) is not None]
+    later = now + timedelta(minutes=1)
+    refused = DeliveryAttempt("phone", kept[0].key, now, False, "HTTP 429", DeliveryState.QUEUED, later)
+    sent = [DeliveryAttempt("phone", each.key, now, True, "HTTP 204", DeliveryState.SENT) for each in kept[1:]]
+    queue.outbox.apply_attempts([refused, *sent])
+    for _ in range(2):
+        # The second time nothing is left.
+        await deliveries.write_remaining("phone", queue)
+        rows = await store.read(read_due_deliveries, "phone", later)
+        assert [(row.text, row.attempts, row.next_at) for row in rows] == [("refused", 1, rows[0].next_at)]
+        assert rows[0].next_at > now
+        assert [await store.enqueue_once(each) for each in told] == [None, None, None]
+        assert not memory.attempts.has_pending("phone")
+    await store.close()
+
+
+async def test_attempt_is_recorded_once_though_the_answer_was_lost(database_url: str) -> None:
+    store, now = await asyncio.to_thread(Store.open, database_url), datetime.now(UTC)
+    memory = MessageMemory(store, 1.0)
+    queue, deliveries = ChannelQueue(memory.outbox("phone")), DeliveryStore(store, SystemClock(), memory.attempts)
+    kept = queue.outbox.add(Delivery(0, "phone", None, "notice", "info", now, now, text="refused"), needs_row=True)
+    assert kept is not None
+    attempt = DeliveryAttempt("phone", kept.key, now, False, "HTTP 429", DeliveryState.QUEUED, now)
+    queue.outbox.apply_attempts([attempt])
+    await store.execute(record_message, replace(kept, attempts=0, next_at=now), [attempt])
+    await deliveries.write_remaining("phone", queue)
+    assert [row.attempts for row in await store.read(read_due_deliveries, "phone", now)] == [1]
+    await store.close()
+
+
 async def test_drain_waits_for_what_a_poll_under_way_did_not_see(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -256,7 +324,7 @@ async def test_row_that_can_not_be_made_holds_up_no_other(database_url: str) -> 
         # The database has lost the alert for good.
         queue.outbox.add(Delivery(0, "phone", 99, NotificationReason.FIRED, "warning", now, now), needs_row=True)
         queue.outbox.add(Delivery(0, "phone", None, "notice", "info", now, now, text="an order ended"), needs_row=True)
-        await DeliveryStore(store, SystemClock()).poll(channel, queue)
+        await DeliveryStore(store, SystemClock(), AttemptBuffer(store)).poll(channel, queue)
         assert [row.text for row in await store.read(read_due_deliveries, "phone", now)] == ["an order ended"]
     await store.close()
 
@@ -267,7 +335,7 @@ async def test_message_whose_row_a_new_server_lacks_is_recorded_again_and_sent(d
         channel = Channel("phone", build_sink("phone", webhook=phone.url), EVERYTHING)
         queue = ChannelQueue(ChannelOutbox(count()))
         queue.outbox.merge_row(Delivery(7, "phone", None, "notice", "info", now, now, text="an order ended"))
-        deliveries = DeliveryStore(store, SystemClock())
+        deliveries = DeliveryStore(store, SystemClock(), AttemptBuffer(store))
         queue.known_connects = store.connects
         found = await deliveries.poll(channel, queue)
         assert found is not None and found.deliveries == (), "the row was closed elsewhere"

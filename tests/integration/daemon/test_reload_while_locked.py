@@ -11,12 +11,13 @@ import pytest
 from monitor.cli.daemon.daemon_supervisor import DaemonSupervisor
 from monitor.core.model.alert import Alert, AlertState
 from monitor.runtime import store_session
+from monitor.runtime.messages import delivery_store
 from monitor.sandbox.server import Sandbox
 from tests.integration.alerting.test_alerting import about, alerts_in, heads
 from tests.support.daemon import clock_of, eventually, in_process_run, write_config
 from tests.support.database_lock import locked_database
 from tests.support.sandbox import price_below_rung, rung_rules, sandbox
-from tests.support.sinks import HttpSink, http_sink
+from tests.support.sinks import Answer, HttpSink, http_sink
 from tests.support.timeouts import SOON_S
 
 
@@ -31,6 +32,9 @@ class Run:
 
     def set_price(self, price: Decimal) -> None:
         self.box.user_actions.set_price("BTCUSDT", price)
+
+    def titles(self) -> list[str]:
+        return [str(one.json()["title"]) for one in list(self.sink.received)]
 
     def heads(self) -> list[str]:
         """What was sent, in order: `FIRING rung-0`."""
@@ -97,6 +101,25 @@ async def test_new_daemon_gives_no_id_that_the_old_one_gave_unrecorded(
     assert later.id > unrecorded.id
     assert "entry.refused" not in caplog.text
     assert "account.restarting" not in caplog.text
+
+
+async def test_new_daemon_sends_the_notice_that_the_old_one_could_neither_send_nor_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery_store, "STORE_TIMEOUT_S", 0.3)
+    notice = "[NOTICE] warning the clock is off"
+    async with running(tmp_path) as run:
+        with locked_database(f"sqlite:///{tmp_path}/monitor.db"):
+            run.sink.default = Answer(503, {"Retry-After": "4"})
+            first = run.turn.daemon
+            assert first is not None
+            await first.notify("warning", "the clock is off")
+            await eventually(lambda: _is(notice in run.titles()), story=lambda: str(run.titles()))
+            run.turn.reload()
+            await eventually(lambda: _is(run.turn.daemon is not first))
+            refused = run.titles().count(notice)
+            run.sink.default = Answer()
+            await eventually(lambda: _is(run.titles().count(notice) > refused), 60, story=lambda: str(run.titles()))
 
 
 async def _is(claim: object) -> bool:
