@@ -1,5 +1,6 @@
 """Two commits are measured in turns, and what lies within the spread is called so."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -37,14 +38,15 @@ def test_table_has_both_medians_their_spread_and_the_ratio() -> None:
 
 
 @pytest.mark.slow
-def test_this_commit_compared_with_itself_gives_both_sides_of_each_figure() -> None:
+def test_this_commit_compared_with_itself_gives_both_sides_of_each_figure(tmp_path: Path) -> None:
     words = [sys.executable, "-m", "benchmarks", "compare", "HEAD", "--quick", "--rounds", "1", "g14"]
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    environ = {**os.environ, "TMPDIR": str(tmp_path)}
+    done = subprocess.run(words, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert len(lines) > 1 and all(line.startswith("G14") and "–" in line for line in lines[1:])
     left = subprocess.run(["git", "worktree", "list"], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert "benchmark-" not in left.stdout
+    assert str(tmp_path) not in left.stdout
 
 
 def test_unknown_commit_is_named() -> None:

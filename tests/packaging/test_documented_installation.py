@@ -24,12 +24,13 @@ def install_lines(page: str, place: str) -> list[str]:
     return [line.replace(place, HOME) for line in found]
 
 
-def run_line(line: str, home: Path, **environ: str) -> None:
-    """Run a line in the checkout by a shell."""
+def run_line(line: str, home: Path, folder: Path = CHECKOUT) -> str:
+    """Run a line by a shell in `folder`, and return what it prints. Raises AssertionError for an exit code."""
     kept = {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_", "REQUESTS_"))}
-    given = {"PATH": os.environ["PATH"], "HOME": str(home), "LC_ALL": "C.UTF-8", **kept, **environ}
-    done = subprocess.run(["sh", "-c", line], cwd=CHECKOUT, env=given, capture_output=True, text=True, timeout=800)
+    given = {"PATH": os.environ["PATH"], "HOME": str(home), "TMPDIR": str(home), "LC_ALL": "C.UTF-8", **kept}
+    done = subprocess.run(["sh", "-c", line], cwd=folder, env=given, capture_output=True, text=True, timeout=800)
     assert done.returncode == 0, f"{line}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
+    return done.stdout
 
 
 def test_every_page_installs_alike() -> None:

@@ -1,0 +1,1 @@
+"""Whole Debian systems, for tests that type the lines of the documentation."""
