@@ -1,21 +1,28 @@
-"""The loop of ticks: twice a second every account gets a tick, and the daemon reports that it is alive."""
+"""The loop of ticks: each second every account gets a tick, and the daemon reports that it is alive."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
 from monitor.clock import Clock
 from monitor.core.model.alert import Severity
+from monitor.core.model.events import CommandsRead
 from monitor.runtime.account.account_owners import AccountOwners
 from monitor.runtime.account.account_service import AccountService
 from monitor.runtime.account.supervisor import AccountSupervisor
 from monitor.runtime.daemon_health import DaemonHealth
 from monitor.runtime.store_session import StoreSession
 
-TICK_S = 0.5
+TICK_S = 1.0
+START_TICK_S = 0.5
+"""Seconds between two ticks until the daemon is ready: its service manager and its users wait for that."""
+
 MIN_TICK_S = 0.1
 """Machine seconds: the shortest time between two ticks, for a fast clock."""
+
+MAX_GROUPS = 50
+"""Most groups of accounts that get their ticks one after the other: a price waits for those of one group at most."""
 
 _SAME_ACCOUNT = (
     "{names} are the same account of the exchange: no action is taken in any of them. Take all but one out of the "
@@ -66,24 +73,41 @@ class TickLoop:
         self._woken.set()
 
     async def run(self) -> None:
-        """Send ticks until cancelled. The loop waits for nothing, least of all for the store."""
-        pause_s = max(MIN_TICK_S, TICK_S / self._clock.speed)
+        """Send ticks until cancelled. The loop waits for nothing, least of all for the store.
+
+        The ticks of many accounts are spread over the time between two. Commands, and a call of `wake`, are for all of
+        them at once.
+        """
+        is_woken = False
         while True:
             services = dict(self._supervisor.services)
-            self._send_ticks(services)
-            for names in self._owners.take_new_twins():
-                await self._notify("critical", _SAME_ACCOUNT.format(names=" and ".join(names)))
+            fresh = self._store_session.take_new_commands()
+            groups = [tuple(services)] if is_woken or fresh is not None else split_accounts(tuple(services))
+            round_s = max(MIN_TICK_S, (TICK_S if self.is_ready else START_TICK_S) / self._clock.speed)
+            for group in groups:
+                self._send_ticks({name: services[name] for name in group}, fresh)
+                for names in self._owners.take_new_twins():
+                    await self._notify("critical", _SAME_ACCOUNT.format(names=" and ".join(names)))
+                is_woken = await self._wait_or_wake(round_s / len(groups))
+                if is_woken:
+                    break
             self._report_progress(services)
             if self._health.is_every_account_known:
                 self._ready.set()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(pause_s):
-                    await self._woken.wait()
-            self._woken.clear()
 
-    def _send_ticks(self, services: Mapping[str, AccountService]) -> None:
-        fresh = self._store_session.take_new_commands()
+    async def _wait_or_wake(self, wait_s: float) -> bool:
+        """Wait; return whether a call of `wake` ended that."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(wait_s):
+                await self._woken.wait()
+        is_woken = self._woken.is_set()
+        self._woken.clear()
+        return is_woken
+
+    def _send_ticks(self, services: Mapping[str, AccountService], fresh: CommandsRead | None) -> None:
         for name, service in services.items():
+            if self._supervisor.services.get(name) is not service:
+                continue
             health = self._health.read(name)
             own_health = replace(
                 health,
@@ -101,6 +125,12 @@ class TickLoop:
         if is_begun and all(_has_advanced(self._reported_counts.get(n), count) for n, count in counts.items()):
             self._reported_counts = counts
             self._on_tick()
+
+
+def split_accounts(names: Sequence[str]) -> Sequence[Sequence[str]]:
+    """Return the names in groups of nearly equal size, at least one group."""
+    count = max(1, min(MAX_GROUPS, len(names)))
+    return [names[number::count] for number in range(count)]
 
 
 def _has_advanced(before: _TickCount | None, count: _TickCount) -> bool:

@@ -11,10 +11,10 @@ from monitor.core.numbers.durations import span_text, to_seconds
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
 
-MIN_STANDSTILL = timedelta(seconds=2)
+MIN_STANDSTILL = timedelta(seconds=3)
 """Minimum time without a completed step that counts as a standstill.
 
-Accounts complete a step twice a second, so a ping interval of one second needs this margin.
+Accounts complete a step each second, so a ping interval of one second needs this margin.
 """
 
 MAX_MISSED_INTERVALS = 2

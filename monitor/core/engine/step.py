@@ -137,7 +137,8 @@ def step(
         if metrics
         else Evaluation(after.alerts)
     )
-    if after_price and evaluation.open is after.alerts and not (policy.actions or after.intents or after.action_blocks):
+    has_actions = bool(policy.actions or after.intents or after.action_blocks)
+    if after_price and evaluation.open is after.alerts and not (metrics and has_actions):
         # The usual case of a price: it changes no decision, and there is nothing to act on.
         reads = requested_reads(before, after, event, NO_READS, settings, now)
         return StepResult(after, JournalEntry(account=after.account, at=now), reads, {})
@@ -221,10 +222,12 @@ def _with_foreign_activity(
 def _affected(snapshot: MetricsSnapshot, event: Event, before: AccountState, *, alone: bool) -> tuple[Subject, ...]:
     """Return the subjects that the event may have changed and that can't wait for the next tick, a second at most.
 
-    `alone`: prices change only the metrics of the subjects that they price.
+    `alone`: prices change only the metrics of the subjects that they price, and of these only those that moved count.
     """
     if isinstance(event, PricesRead):
-        return snapshot.affected_by(event.prices) if alone else snapshot.margin_subjects
+        if not alone:
+            return snapshot.margin_subjects
+        return snapshot.affected_by(event.prices if event.moved is None else event.moved)
     match event:
         case StreamEvent(scope=scope):
             return _scope_if_changed(snapshot, scope, before)

@@ -62,9 +62,13 @@ class LeverageTiersRead:
 
 @dataclass(frozen=True, slots=True)
 class PricesRead:
-    """New prices by symbol. Conflated: only the newest of each symbol is kept while the event waits."""
+    """New prices by symbol. Conflated: only the newest of each symbol is kept while the event waits.
+
+    `moved`: the symbols that moved too far to be evaluated at the next tick only; None: all of them.
+    """
 
     prices: Mapping[str, Price]
+    moved: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

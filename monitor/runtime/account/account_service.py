@@ -11,12 +11,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
 
-import msgspec
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from monitor.clock import Clock, machine_now
 from monitor.core.engine.step import IdSource, Policy
-from monitor.core.metrics.snapshot import MetricsSnapshot
 from monitor.core.model.events import ClockSetBack, CommandsRead, CrossRead, Event, HealthRead, IsolatedRead, Tick
 from monitor.core.model.intent import Intent, IntentState
 from monitor.core.model.journal import JournalEntry
@@ -33,6 +31,7 @@ from monitor.runtime.account.inbox import Inbox
 from monitor.runtime.account.initial_reads import SCOPES_TIMEOUT_S, ReadsFactory, make_initial_reads, run_within
 from monitor.runtime.account.interest_reader import InterestReader
 from monitor.runtime.account.journal_backlog import JournalBacklog
+from monitor.runtime.account.live_document import LiveBudget, render_live_document
 from monitor.runtime.account.owner_lookup import OwnerLookup
 from monitor.runtime.account.poller import Poller, ReadIntervals, ReadOnce
 from monitor.runtime.account.record_gaps import RecordGapReader
@@ -42,7 +41,6 @@ from monitor.runtime.messages.notifier import Notifier
 from monitor.runtime.orders.executor import Executor
 from monitor.store.store import Store
 from monitor.store.writes.journal import CommitResult
-from monitor.view.documents.account import account_document
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +66,7 @@ class SharedServices:
     version: str
     account_owners: AccountOwners
     counters: ActivityCounters
+    live_budget: LiveBudget = field(default_factory=LiveBudget)
     reads_since: datetime = field(default_factory=machine_now)
     """Start of the grid on which all accounts make the reads about the market."""
 
@@ -139,6 +138,7 @@ class AccountService:
             backlog=backlog,
             is_known=is_known,
             counters=shared.counters,
+            live_budget=shared.live_budget,
         )
 
     async def run(self) -> None:
@@ -169,6 +169,7 @@ class AccountService:
                 self.inbox.conflated + self._streams.conflated,
             )
             self._poller.stop()
+            self._shared.live_budget.drop(self.account)
             with suppress(Exception):
                 await asyncio.wait_for(self._exchange.aclose(), timeout=5)
 
@@ -326,11 +327,6 @@ def send_unrecorded(notifier: Notifier, state: AccountState, entry: JournalEntry
     alerts = {alert.id: alert for alert in (*state.alerts.values(), *entry.alerts)}
     known = tuple(told for told in entry.notifications if told.alert in alerts)
     notifier.push_unrecorded(replace(entry, notifications=known), alerts.values())
-
-
-def render_live_document(state: AccountState, metrics: MetricsSnapshot, version: str) -> str:
-    """Return the account's status document as the store holds it for readers."""
-    return msgspec.json.encode(account_document(state, metrics.settings, metrics.now, version, metrics)).decode()
 
 
 def _channels_of(entry: JournalEntry) -> frozenset[str]:

@@ -23,14 +23,12 @@ from monitor.runtime.account.journal_backlog import (
     merge_entries,
     split_entry,
 )
+from monitor.runtime.account.live_document import MAX_LIVE_AGE_S, LiveBudget, LiveOutline, outline_account
 from monitor.runtime.activity_counters import ActivityCounters
 from monitor.store.store import Store
 from monitor.store.writes.journal import CommitResult
 
 log = logging.getLogger(__name__)
-
-LIVE_INTERVAL_S = 0.9
-"""Machine seconds at least between two writes of the live document: every second tick writes it, also an early one."""
 
 LIVE_DELAY_S = 0.1
 """Machine seconds that the live document waits after a decision."""
@@ -76,8 +74,9 @@ class EventProcessor:
         backlog: JournalBacklog | None = None,
         is_known: bool = True,
         counters: ActivityCounters | None = None,
+        live_budget: LiveBudget | None = None,
     ) -> None:
-        """`is_known`: the state is based on the store's."""
+        """`is_known`: the state is based on the store's. `live_budget` is that of all accounts of the daemon."""
         self.state = state
         self.last_metrics: MetricsSnapshot | None = None
         """The metrics of all subjects, as measured last: at a tick, or after a read."""
@@ -91,11 +90,13 @@ class EventProcessor:
         self._live_document = live_document
         self._machine_time = machine_time
         self._last_live_text = ""
+        self._last_outline: LiveOutline | None = None
         self._live_at = float("-inf")
         self._live_not_before = float("-inf")
         self._live_task: asyncio.Task[None] | None = None
         self._backlog = backlog if backlog is not None else JournalBacklog()
         self._spill = store.spill(state.account)
+        self._live_budget = live_budget if live_budget is not None else LiveBudget()
         self._counters = counters if counters is not None else ActivityCounters()
         self.steps = 0
         self.ticks = 0
@@ -173,7 +174,7 @@ class EventProcessor:
         self._listener.on_step(self.state, batch.requested_reads, batch.intervals, batch.reread)
 
     def _refresh_live_document(self, batch: "_Batch") -> None:
-        """Write the live document and the present values of open alerts, when they are due and have changed.
+        """Write the live document and the present values of open alerts, when they are due and have visibly changed.
 
         That comes after decisions, and after their notifications had a moment to leave: no alert waits for a document
         of the whole account, nor does the next price wait for its write. It shows what a tick or a read has measured,
@@ -182,12 +183,16 @@ class EventProcessor:
         now = self._machine_time()
         if any(entry.transitions or entry.intent_steps for entry in batch.entries):
             self._live_not_before = now + LIVE_DELAY_S
-        is_due = now - self._live_at >= LIVE_INTERVAL_S and now >= self._live_not_before
+        is_due = now - self._live_at >= self._live_budget.interval_s and now >= self._live_not_before
         is_writing = self._live_task is not None and not self._live_task.done()
         if batch.metrics is None or not is_due or is_writing or not self._can_write:
             return
-        self._live_at = now
+        outline, last = outline_account(self.state, batch.metrics), self._last_outline
+        if last is not None and outline.is_same(last) and now - self._live_at < MAX_LIVE_AGE_S:
+            return
+        self._live_at, self._last_outline = now, outline
         live = self._live_document(self.state, batch.metrics)
+        self._live_budget.note_cost(self.state.account, self._machine_time() - now)
         if live == self._last_live_text:
             return
         self._last_live_text = live
@@ -200,7 +205,7 @@ class EventProcessor:
             await self._store.commit(entry)
         except StoreError as error:
             # The next document takes its place.
-            self._last_live_text = ""
+            self._last_live_text, self._last_outline = "", None
             log.error("live.unwritten account=%s cause=%s", entry.account, error)
 
     async def _commit(self, entry: JournalEntry) -> None:

@@ -22,6 +22,8 @@ from monitor.core.model.stream_payloads import StreamName
 MAX_BATCH = 500
 """Most events in one batch, so that a flood is committed in parts and nothing else waits for all of it."""
 
+_NONE_MOVED: frozenset[str] = frozenset()
+
 
 class Inbox:
     """A queue without limit for events that must not be lost, and one place for each kind of which the newest counts.
@@ -33,6 +35,7 @@ class Inbox:
     def __init__(self) -> None:
         self._events: deque[Event] = deque()
         self._prices: dict[str, Price] = {}
+        self._moved: frozenset[str] | None = _NONE_MOVED
         self._liveness: dict[StreamName, StreamAlive] = {}
         self._latest: dict[type[Event], Event] = {}
         self._arrived = asyncio.Event()
@@ -41,8 +44,9 @@ class Inbox:
     def put(self, event: Event) -> None:
         """Add an event; one of a kind of which the newest counts replaces the waiting one, unless that is newer."""
         match event:
-            case PricesRead(prices):
+            case PricesRead(prices, moved):
                 self._put_prices(prices)
+                self._moved = None if self._moved is None or moved is None else self._moved | moved
             case StreamAlive(stream):
                 self._liveness[stream] = event
             case CrossRead() | IsolatedRead():
@@ -74,8 +78,8 @@ class Inbox:
         taken += self._liveness.values()
         self._liveness = {}
         if self._prices:
-            taken.append(PricesRead(self._prices))
-            self._prices = {}
+            taken.append(PricesRead(self._prices, self._moved))
+            self._prices, self._moved = {}, _NONE_MOVED
         # Prices come before snapshots: a snapshot is compared with the newest prices known at its receipt. The owner
         # comes before the health that says the owner is known, and ticks come last.
         taken += sorted(self._latest.values(), key=_batch_order)

@@ -26,15 +26,11 @@ from monitor.runtime.account.account_failures import (
     cause_text,
     was_refused,
 )
-from monitor.runtime.account.account_service import (
-    AccountService,
-    SharedServices,
-    render_live_document,
-    send_unrecorded,
-)
+from monitor.runtime.account.account_service import AccountService, SharedServices, send_unrecorded
 from monitor.runtime.account.event_processor import EventProcessor
 from monitor.runtime.account.inbox import Inbox
 from monitor.runtime.account.journal_backlog import JournalBacklog
+from monitor.runtime.account.live_document import render_live_document
 from monitor.runtime.account.poller import ReadIntervals
 from monitor.runtime.account.start_state import continue_from_memory, merge_stored_state, renumber_alerts, restore_state
 from monitor.runtime.id_allocator import IdAllocator

@@ -112,6 +112,27 @@ class TestStep:
         assert [n.reason for n in done.entry.notifications] == [NotificationReason.FIRED]
         assert done.state.alerts[alert.key] == alert
 
+    def test_price_that_hardly_moved_is_known_at_once_and_evaluated_at_the_next_tick(self) -> None:
+        story = EngineRun().start()
+        quiet = story.step(PricesRead(prices(after(1), BTCUSDT=40_000), frozenset()), 1)
+        assert quiet.entry.is_empty
+        assert quiet.state.prices.newest["BTCUSDT"].value == 40_000
+        (alert,) = story.step(Tick(), 1.5).entry.alerts
+        assert (alert.summary, alert.fired_at) == ("margin level 1.33", after(1.5))
+
+    def test_price_that_moved_is_evaluated_with_those_that_hardly_did(self) -> None:
+        story = EngineRun().start()
+        moved = PricesRead(prices(after(1), BTCUSDT=40_000, XRPUSDT=2), frozenset({"XRPUSDT"}))
+        assert story.step(moved, 1).entry.is_empty
+        both = PricesRead(prices(after(2), BTCUSDT=40_001, XRPUSDT=2), frozenset({"BTCUSDT"}))
+        (alert,) = story.step(both, 2).entry.alerts
+        assert alert.summary == "margin level 1.33"
+
+    def test_first_price_after_a_silence_is_evaluated_at_once(self) -> None:
+        story = EngineRun().start()
+        (alert,) = story.step(PricesRead(prices(after(60), BTCUSDT=40_000), frozenset()), 60).entry.alerts
+        assert alert.summary == "margin level 1.33"
+
     def test_withdrawal_event_is_evaluated_at_once(self) -> None:
         story = EngineRun().start()
         left = BalancesChanged(after(1), {"BTC": (Decimal("0.9"), Decimal(0))})

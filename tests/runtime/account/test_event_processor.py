@@ -3,7 +3,6 @@
 import asyncio
 import itertools
 import os
-import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -11,13 +10,14 @@ from datetime import UTC, datetime, timedelta
 from monitor.core.engine.step import IdSource, Policy
 from monitor.core.metrics.snapshot import MetricsSnapshot
 from monitor.core.model.account import CROSS
-from monitor.core.model.events import StreamEvent, Tick
+from monitor.core.model.events import CommandsRead, StreamEvent, Tick
 from monitor.core.model.journal import JournalEntry
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
 from monitor.runtime.account.event_processor import EventProcessor
 from monitor.runtime.account.inbox import Inbox
 from monitor.runtime.account.journal_backlog import JournalBacklog
+from monitor.runtime.account.live_document import MAX_LIVE_AGE_S, LiveBudget
 from monitor.store.readers.events import read_events
 from monitor.store.store import Store
 from monitor.store.writes.journal import CommitResult
@@ -33,6 +33,7 @@ class RecordingListener:
     def __init__(self) -> None:
         self.committed_keys: list[str] = []
         self.shown: list[MetricsSnapshot] = []
+        self.now = 0.0
 
     def on_committed(self, entry: JournalEntry, committed: CommitResult) -> None:
         self.committed_keys += [event.key for event in entry.events]
@@ -56,7 +57,7 @@ def event(number: int, payload: str = "{}") -> StreamEvent:
 
 @asynccontextmanager
 async def make_runner(
-    url: str, by_account: bool = False
+    url: str, by_account: bool = False, live_budget: LiveBudget | None = None
 ) -> AsyncIterator[tuple[EventProcessor, Inbox, Store, RecordingListener]]:
     store = await asyncio.to_thread(Store.open, url, by_account=by_account)
     inbox, heard = Inbox(), RecordingListener()
@@ -70,7 +71,8 @@ async def make_runner(
         ids=IdSource(numbers.__next__, numbers.__next__),
         listener=heard,
         live_document=heard.write_live,
-        machine_time=time.monotonic,
+        machine_time=lambda: heard.now,
+        live_budget=live_budget,
     )
     try:
         yield runner, inbox, store, heard
@@ -157,6 +159,39 @@ async def test_live_document_shows_what_a_tick_has_measured(database_url: str) -
         await runner.process((event(2), Tick(), event(3)))
         assert len(heard.shown) == 1
         assert heard.shown[0] is runner.last_metrics
+
+
+async def test_live_document_rests_while_nothing_visible_changes(database_url: str) -> None:
+    async with make_runner(database_url) as (runner, _, _, heard):
+        for second, events, documents in (
+            (0, (Tick(),), 1),
+            (1, (Tick(),), 1),
+            (2, (CommandsRead(paused=True), Tick()), 2),
+            (MAX_LIVE_AGE_S + 1, (Tick(),), 2),
+            (MAX_LIVE_AGE_S + 2, (Tick(),), 3),
+        ):
+            heard.now = float(second)
+            await runner.process(events)
+            await runner.drain()
+            assert len(heard.shown) == documents, second
+
+
+async def test_live_documents_of_many_accounts_share_a_part_of_the_time(database_url: str) -> None:
+    budget = LiveBudget()
+    for number in range(100):
+        budget.note_cost(f"other{number}", 0.01)
+    async with make_runner(database_url, live_budget=budget) as (runner, _, _, heard):
+        # A hundred documents of ten milliseconds each, at a tenth of a core.
+        for second, paused, documents in ((0, True, 1), (9, False, 1), (11, True, 2)):
+            heard.now = float(second)
+            await runner.process((CommandsRead(paused=paused), Tick()))
+            await runner.drain()
+            assert len(heard.shown) == documents, second
+        for number in range(100):
+            budget.drop(f"other{number}")
+        heard.now = 12.0
+        await runner.process((CommandsRead(), Tick()))
+        assert len(heard.shown) == 3
 
 
 async def test_entry_put_first_during_a_write_is_recorded_and_the_written_one_not_again(database_url: str) -> None:

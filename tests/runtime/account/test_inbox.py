@@ -58,6 +58,28 @@ async def test_only_the_newest_price_of_each_symbol_is_kept() -> None:
     assert inbox.conflated == 2
 
 
+async def test_waiting_prices_have_moved_if_one_of_them_has() -> None:
+    calm, other = PricesRead(price(1).prices, frozenset()), price(9, 0, "ETHUSDT")
+    for events, moved in (
+        ([calm], frozenset()),
+        ([calm, PricesRead(other.prices, frozenset({"ETHUSDT"}))], frozenset({"ETHUSDT"})),
+        ([PricesRead(other.prices, frozenset({"ETHUSDT"})), calm], frozenset({"ETHUSDT"})),
+        ([calm, other], None),
+        ([other, calm], None),
+    ):
+        (found,) = await drained(*events)
+        assert isinstance(found, PricesRead)
+        assert found.moved == moved
+
+
+async def test_move_that_was_taken_does_not_count_for_the_next_prices() -> None:
+    inbox = Inbox()
+    inbox.put(price(1))
+    await inbox.take()
+    inbox.put(PricesRead(price(2, 1).prices, frozenset()))
+    assert await inbox.take() == [PricesRead(price(2, 1).prices, frozenset())]
+
+
 async def test_snapshot_replaces_the_one_that_waits() -> None:
     assert await drained(CrossRead(cross_snapshot()), CrossRead(cross_snapshot(after(1)))) == [
         CrossRead(cross_snapshot(after(1)))

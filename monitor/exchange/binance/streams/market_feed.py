@@ -91,7 +91,7 @@ class MarketFeed:
             for subscription in self._by_symbol.get(symbol, ()):
                 parts[subscription][symbol] = price
         for subscription, own in parts.items():
-            subscription.deliver(PricesRead(own))
+            subscription.deliver(PricesRead(own, None if event.moved is None else event.moved.intersection(own)))
 
     def on_rejected(self, raw: bytes, reason: str) -> None:
         """Deliver an unreadable frame to the accounts that want its symbol, to all where that can't be known."""

@@ -20,15 +20,15 @@ MAX_BURST = 64
 """Prices read together after which there is no pause: at such a rate prices gather by themselves."""
 URGENT_MOVE_DIVISOR = 1_000
 """A move below this part of the price hardly counts: a level moves about as much as its prices."""
-MAX_DELAY_S = 0.05
-"""Maximum seconds for which prices that hardly moved wait for others."""
+MAX_DELAY_S = 0.5
+"""Maximum seconds for which prices that hardly moved wait for others; then the next tick evaluates them."""
 
 
 class PriceConflator:
     """Newest price of each symbol, older ones refused; prices that arrive together are delivered together.
 
     A price that hardly moved since its last delivery is not urgent: it waits for the next urgent one, or until
-    MAX_DELAY_S after the last delivery.
+    MAX_DELAY_S after the last delivery. It is delivered as one that did not move.
     """
 
     def __init__(self, deliver: Callable[[Event], None], machine_time: Callable[[], float] = time.monotonic) -> None:
@@ -39,7 +39,7 @@ class PriceConflator:
         self._pending: dict[str, Price] = {}
         self._added_count = 0
         self._new_count = 0
-        self._urgent = False
+        self._urgent: set[str] = set()
         self.conflated = 0
         """Number of prices that a newer one of the same symbol replaced before their delivery."""
         self._read_at = self._delivered_at = self._urgent_at = float("-inf")
@@ -55,9 +55,11 @@ class PriceConflator:
         self._newest[symbol] = self._pending[symbol] = price
         self._added_count += 1
         self._new_count += 1
-        if not self._urgent:
-            handed = self._delivered.get(symbol)
-            self._urgent = handed is None or abs(price.value - handed) * URGENT_MOVE_DIVISOR >= handed
+        if symbol in self._urgent:
+            return
+        handed = self._delivered.get(symbol)
+        if handed is None or abs(price.value - handed) * URGENT_MOVE_DIVISOR >= handed:
+            self._urgent.add(symbol)
 
     def flush(self) -> None:
         """Deliver the added prices, at once or when their delay has passed."""
@@ -86,8 +88,9 @@ class PriceConflator:
             self._timer.cancel()
             self._timer = None
         prices, self._pending = self._pending, {}
+        moved, self._urgent = frozenset(self._urgent), set()
         self.conflated += self._added_count - len(prices)
-        self._added_count, self._urgent, self._delivered_at = 0, False, now
+        self._added_count, self._delivered_at = 0, now
         for symbol, price in prices.items():
             self._delivered[symbol] = price.value
-        self._deliver(PricesRead(prices))
+        self._deliver(PricesRead(prices, moved))

@@ -22,6 +22,7 @@ class ConflatorHarness:
         self.newest = PriceConflator(self._take, lambda: self.now)
         self.newest.pause_source = self._rest
         self.handed: list[Mapping[str, Decimal]] = []
+        self.moved: list[frozenset[str] | None] = []
         self.rests: list[float] = []
         self._came = asyncio.Event()
         self._second = 0
@@ -41,11 +42,13 @@ class ConflatorHarness:
     def run_until_idle(self) -> None:
         """Forget the deliveries so far."""
         self.handed.clear()
+        self.moved.clear()
         self._came.clear()
 
     def _take(self, event: Event) -> None:
         assert isinstance(event, PricesRead)
         self.handed.append({symbol: price.value for symbol, price in event.prices.items()})
+        self.moved.append(event.moved)
         self._came.set()
 
     def _rest(self, seconds: float) -> None:
@@ -68,6 +71,7 @@ async def test_small_moves_wait_and_are_delivered_together() -> None:
     hand.push(BTCUSDT="60020")
     assert hand.handed == []
     assert await hand.next() == {"BTCUSDT": 60020, "ETHUSDT": 3001}
+    assert hand.moved == [frozenset()]
     assert hand.newest.conflated == 1
 
 
@@ -77,6 +81,7 @@ async def test_large_move_delivers_waiting_prices_too() -> None:
     hand.push(ETHUSDT="3001")
     hand.push(BTCUSDT="59000")
     assert hand.handed[1:] == [{"ETHUSDT": 3001, "BTCUSDT": 59000}]
+    assert hand.moved == [frozenset({"BTCUSDT", "ETHUSDT"}), frozenset({"BTCUSDT"})]
 
 
 async def test_accumulated_small_moves_count_as_a_large_one() -> None:
