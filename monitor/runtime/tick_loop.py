@@ -1,4 +1,4 @@
-"""The loop of ticks: each second every account gets a tick, and the daemon reports that it is alive."""
+"""The loop of ticks: every account gets one each second, of many accounts less often; the daemon reports its life."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -11,15 +11,18 @@ from monitor.core.model.events import CommandsRead
 from monitor.runtime.account.account_owners import AccountOwners
 from monitor.runtime.account.account_service import AccountService
 from monitor.runtime.account.supervisor import AccountSupervisor
+from monitor.runtime.account.time_budget import TimeBudget
 from monitor.runtime.daemon_health import DaemonHealth
 from monitor.runtime.store_session import StoreSession
 
-TICK_S = 1.0
 START_TICK_S = 0.5
 """Seconds between two ticks until the daemon is ready: its service manager and its users wait for that."""
 
 MIN_TICK_S = 0.1
 """Machine seconds: the shortest time between two ticks, for a fast clock."""
+
+MAX_TICK_S = 5.0
+"""Seconds between two ticks at most, however many accounts there are."""
 
 MAX_GROUPS = 50
 """Most groups of accounts that get their ticks one after the other: a price waits for those of one group at most."""
@@ -45,8 +48,9 @@ class TickLoop:
         clock: Clock,
         notify: Callable[[Severity, str], Awaitable[None]],
         on_tick: Callable[[], None],
+        budget: TimeBudget,
     ) -> None:
-        """`on_tick` is called whenever every running account has completed another tick."""
+        """`on_tick` is called whenever every running account has completed another tick. `budget`: the interval."""
         self._supervisor = supervisor
         self._store_session = store_session
         self._owners = owners
@@ -54,6 +58,7 @@ class TickLoop:
         self._clock = clock
         self._notify = notify
         self._on_tick = on_tick
+        self._budget = budget
         self._last_counts: Mapping[str, _TickCount] = {}
         self._reported_counts: Mapping[str, _TickCount] = {}
         self._ready = asyncio.Event()
@@ -83,7 +88,7 @@ class TickLoop:
             services = dict(self._supervisor.services)
             fresh = self._store_session.take_new_commands()
             groups = [tuple(services)] if is_woken or fresh is not None else split_accounts(tuple(services))
-            round_s = max(MIN_TICK_S, (TICK_S if self.is_ready else START_TICK_S) / self._clock.speed)
+            round_s = max(MIN_TICK_S, self._interval_s / self._clock.speed)
             for group in groups:
                 self._send_ticks({name: services[name] for name in group}, fresh)
                 for names in self._owners.take_new_twins():
@@ -94,6 +99,10 @@ class TickLoop:
             self._report_progress(services)
             if self._health.is_every_account_known:
                 self._ready.set()
+
+    @property
+    def _interval_s(self) -> float:
+        return min(MAX_TICK_S, self._budget.interval_s) if self.is_ready else START_TICK_S
 
     async def _wait_or_wake(self, wait_s: float) -> bool:
         """Wait; return whether a call of `wake` ended that."""

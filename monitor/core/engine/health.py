@@ -11,10 +11,11 @@ from monitor.core.numbers.durations import span_text, to_seconds
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
 
-MIN_STANDSTILL = timedelta(seconds=3)
+MIN_STANDSTILL = timedelta(seconds=12)
 """Minimum time without a completed step that counts as a standstill.
 
-Accounts complete a step each second, so a ping interval of one second needs this margin.
+Of very many accounts each completes a step every five seconds, which is noticed at the next: a shorter ping interval
+needs this margin.
 """
 
 MAX_MISSED_INTERVALS = 2

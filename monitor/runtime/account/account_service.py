@@ -26,12 +26,12 @@ from monitor.runtime import pause_file
 from monitor.runtime.account.account_owners import AccountOwners
 from monitor.runtime.account.account_reads import AccountReads
 from monitor.runtime.account.activity_reads import ActivityReader
-from monitor.runtime.account.event_processor import EventProcessor
+from monitor.runtime.account.event_processor import EventProcessor, TimeBudgets
 from monitor.runtime.account.inbox import Inbox
 from monitor.runtime.account.initial_reads import SCOPES_TIMEOUT_S, ReadsFactory, make_initial_reads, run_within
 from monitor.runtime.account.interest_reader import InterestReader
 from monitor.runtime.account.journal_backlog import JournalBacklog
-from monitor.runtime.account.live_document import LiveBudget, render_live_document
+from monitor.runtime.account.live_document import render_live_document
 from monitor.runtime.account.owner_lookup import OwnerLookup
 from monitor.runtime.account.poller import Poller, ReadIntervals, ReadOnce
 from monitor.runtime.account.record_gaps import RecordGapReader
@@ -66,7 +66,7 @@ class SharedServices:
     version: str
     account_owners: AccountOwners
     counters: ActivityCounters
-    live_budget: LiveBudget = field(default_factory=LiveBudget)
+    budgets: TimeBudgets = field(default_factory=TimeBudgets)
     reads_since: datetime = field(default_factory=machine_now)
     """Start of the grid on which all accounts make the reads about the market."""
 
@@ -138,7 +138,7 @@ class AccountService:
             backlog=backlog,
             is_known=is_known,
             counters=shared.counters,
-            live_budget=shared.live_budget,
+            budgets=shared.budgets,
         )
 
     async def run(self) -> None:
@@ -169,7 +169,7 @@ class AccountService:
                 self.inbox.conflated + self._streams.conflated,
             )
             self._poller.stop()
-            self._shared.live_budget.drop(self.account)
+            self._shared.budgets.drop(self.account)
             with suppress(Exception):
                 await asyncio.wait_for(self._exchange.aclose(), timeout=5)
 

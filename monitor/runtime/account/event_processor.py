@@ -23,7 +23,14 @@ from monitor.runtime.account.journal_backlog import (
     merge_entries,
     split_entry,
 )
-from monitor.runtime.account.live_document import MAX_LIVE_AGE_S, LiveBudget, LiveOutline, outline_account
+from monitor.runtime.account.live_document import (
+    LIVE_SHARE,
+    MAX_LIVE_AGE_S,
+    MIN_LIVE_INTERVAL_S,
+    LiveOutline,
+    outline_account,
+)
+from monitor.runtime.account.time_budget import TimeBudget
 from monitor.runtime.activity_counters import ActivityCounters
 from monitor.store.store import Store
 from monitor.store.writes.journal import CommitResult
@@ -33,11 +40,29 @@ log = logging.getLogger(__name__)
 LIVE_DELAY_S = 0.1
 """Machine seconds that the live document waits after a decision."""
 
+TICK_INTERVAL_S = 1.0
+
+TICK_SHARE = 0.25
+"""Most of a core that the ticks of many accounts take together."""
+
 REPLAY_BATCH = 500
 """Most events of the spill file in one commit."""
 
 MAX_REPLAYS = 4
 """Most commits of spilled events in a row, so that new events are decided in between."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimeBudgets:
+    """The time that all accounts of a daemon may take for their ticks and their live documents."""
+
+    ticks: TimeBudget = field(default_factory=lambda: TimeBudget(TICK_SHARE, TICK_INTERVAL_S))
+    documents: TimeBudget = field(default_factory=lambda: TimeBudget(LIVE_SHARE, MIN_LIVE_INTERVAL_S))
+
+    def drop(self, account: str) -> None:
+        """Forget an account that does not run any more."""
+        self.ticks.drop(account)
+        self.documents.drop(account)
 
 
 class StepListener(Protocol):
@@ -74,9 +99,9 @@ class EventProcessor:
         backlog: JournalBacklog | None = None,
         is_known: bool = True,
         counters: ActivityCounters | None = None,
-        live_budget: LiveBudget | None = None,
+        budgets: TimeBudgets | None = None,
     ) -> None:
-        """`is_known`: the state is based on the store's. `live_budget` is that of all accounts of the daemon."""
+        """`is_known`: the state is based on the store's. `budgets` are those of all accounts of the daemon."""
         self.state = state
         self.last_metrics: MetricsSnapshot | None = None
         """The metrics of all subjects, as measured last: at a tick, or after a read."""
@@ -96,7 +121,7 @@ class EventProcessor:
         self._live_task: asyncio.Task[None] | None = None
         self._backlog = backlog if backlog is not None else JournalBacklog()
         self._spill = store.spill(state.account)
-        self._live_budget = live_budget if live_budget is not None else LiveBudget()
+        self._budgets = budgets if budgets is not None else TimeBudgets()
         self._counters = counters if counters is not None else ActivityCounters()
         self.steps = 0
         self.ticks = 0
@@ -130,6 +155,7 @@ class EventProcessor:
         self.is_deciding = True
         batch = _Batch()
         for event in events:
+            began = self._machine_time()
             done = step(self.state, event, self._policy, self._clock.now(), self._ids)
             if not isinstance(event, PricesRead):
                 self._counters.count_step(self.state, event, done.entry)
@@ -140,7 +166,9 @@ class EventProcessor:
             batch.intervals = done.intervals or batch.intervals
             batch.reread = batch.reread or isinstance(event, (CrossRead, IsolatedRead))
             self.steps += 1
-            batch.ticked = batch.ticked or isinstance(event, Tick)
+            if isinstance(event, Tick):
+                batch.ticked = True
+                self._budgets.ticks.note_cost(self.state.account, self._machine_time() - began)
             if not done.entry.is_empty:
                 batch.entries.append(done.entry)
         return batch
@@ -183,7 +211,7 @@ class EventProcessor:
         now = self._machine_time()
         if any(entry.transitions or entry.intent_steps for entry in batch.entries):
             self._live_not_before = now + LIVE_DELAY_S
-        is_due = now - self._live_at >= self._live_budget.interval_s and now >= self._live_not_before
+        is_due = now - self._live_at >= self._budgets.documents.interval_s and now >= self._live_not_before
         is_writing = self._live_task is not None and not self._live_task.done()
         if batch.metrics is None or not is_due or is_writing or not self._can_write:
             return
@@ -192,7 +220,7 @@ class EventProcessor:
             return
         self._live_at, self._last_outline = now, outline
         live = self._live_document(self.state, batch.metrics)
-        self._live_budget.note_cost(self.state.account, self._machine_time() - now)
+        self._budgets.documents.note_cost(self.state.account, self._machine_time() - now)
         if live == self._last_live_text:
             return
         self._last_live_text = live

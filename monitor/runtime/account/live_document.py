@@ -20,32 +20,10 @@ MAX_LIVE_AGE_S = 5.0
 """Machine seconds after which a document is written again although nothing has visibly changed."""
 
 LIVE_SHARE = 0.1
-"""Most of a core that all live documents together take: with many accounts each is written less often."""
+"""Most of a core that the live documents of many accounts take together."""
 
 LEVEL_STEPS = 1_000
 """Steps of a margin level of 1 that count as visible."""
-
-
-class LiveBudget:
-    """The interval between two live documents of an account, by what those of all accounts cost."""
-
-    def __init__(self) -> None:
-        self._costs: dict[str, float] = {}
-        self._total_s = 0.0
-
-    def note_cost(self, account: str, cost_s: float) -> None:
-        """Note the machine seconds that an account's last document took."""
-        self._total_s += cost_s - self._costs.get(account, 0.0)
-        self._costs[account] = cost_s
-
-    def drop(self, account: str) -> None:
-        """Forget an account that does not run any more."""
-        self._total_s -= self._costs.pop(account, 0.0)
-
-    @property
-    def interval_s(self) -> float:
-        """Machine seconds between two documents of an account."""
-        return max(MIN_LIVE_INTERVAL_S, self._total_s / LIVE_SHARE)
 
 
 class LiveOutline(NamedTuple):

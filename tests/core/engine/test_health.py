@@ -51,11 +51,11 @@ def test_unread_account_is_a_health_problem() -> None:
 
 
 @pytest.mark.parametrize(
-    ("every", "standstill", "well"), [(60, 60, True), (60, 61, False), (1, 3, True), (1, 4, False)]
+    ("every", "standstill", "well"), [(60, 60, True), (60, 61, False), (1, 12, True), (1, 13, False)]
 )
 def test_account_without_completed_steps_is_a_health_problem(every: int, standstill: int, well: bool) -> None:
     found = problems_at(5, stepped_at=after(5 - standstill), every=timedelta(seconds=every))
-    assert found == (() if well else (f"account main has completed no step for {'1m 1s' if every > 1 else '4s'}",))
+    assert found == (() if well else (f"account main has completed no step for {'1m 1s' if every > 1 else '13s'}",))
 
 
 def test_failing_store_and_channels_are_health_problems() -> None:

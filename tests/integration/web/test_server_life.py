@@ -205,6 +205,7 @@ async def test_process_ends_in_time_with_readers_and_half_open_connections(tmp_p
         config = write_config(tmp_path, box.ready, more=f'[http]\nlisten = "localhost:{port}"\n')
         async with daemon_process(config) as child:
             await child.wait_for_line("stream=market connected=True")
+            await child.wait_for_line("web.listening")
             address = ("127.0.0.1", port)
             assert (await send(address, "GET", "/healthz")).status == 200
             live = f"GET /api/v1/live HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode()

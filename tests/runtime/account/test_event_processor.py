@@ -14,10 +14,10 @@ from monitor.core.model.events import CommandsRead, StreamEvent, Tick
 from monitor.core.model.journal import JournalEntry
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
-from monitor.runtime.account.event_processor import EventProcessor
+from monitor.runtime.account.event_processor import EventProcessor, TimeBudgets
 from monitor.runtime.account.inbox import Inbox
 from monitor.runtime.account.journal_backlog import JournalBacklog
-from monitor.runtime.account.live_document import MAX_LIVE_AGE_S, LiveBudget
+from monitor.runtime.account.live_document import MAX_LIVE_AGE_S
 from monitor.store.readers.events import read_events
 from monitor.store.store import Store
 from monitor.store.writes.journal import CommitResult
@@ -57,7 +57,7 @@ def event(number: int, payload: str = "{}") -> StreamEvent:
 
 @asynccontextmanager
 async def make_runner(
-    url: str, by_account: bool = False, live_budget: LiveBudget | None = None
+    url: str, by_account: bool = False, budgets: TimeBudgets | None = None
 ) -> AsyncIterator[tuple[EventProcessor, Inbox, Store, RecordingListener]]:
     store = await asyncio.to_thread(Store.open, url, by_account=by_account)
     inbox, heard = Inbox(), RecordingListener()
@@ -72,7 +72,7 @@ async def make_runner(
         listener=heard,
         live_document=heard.write_live,
         machine_time=lambda: heard.now,
-        live_budget=live_budget,
+        budgets=budgets,
     )
     try:
         yield runner, inbox, store, heard
@@ -177,10 +177,11 @@ async def test_live_document_rests_while_nothing_visible_changes(database_url: s
 
 
 async def test_live_documents_of_many_accounts_share_a_part_of_the_time(database_url: str) -> None:
-    budget = LiveBudget()
+    budgets = TimeBudgets()
+    budget = budgets.documents
     for number in range(100):
         budget.note_cost(f"other{number}", 0.01)
-    async with make_runner(database_url, live_budget=budget) as (runner, _, _, heard):
+    async with make_runner(database_url, budgets=budgets) as (runner, _, _, heard):
         # A hundred documents of ten milliseconds each, at a tenth of a core.
         for second, paused, documents in ((0, True, 1), (9, False, 1), (11, True, 2)):
             heard.now = float(second)
