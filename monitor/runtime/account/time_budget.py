@@ -1,0 +1,26 @@
+"""Shares of the processor's time for work that every account repeats: with many accounts it is done less often."""
+
+
+class TimeBudget:
+    """The interval of a repeated work, by what it costs for all accounts together."""
+
+    def __init__(self, share: float, min_interval_s: float) -> None:
+        """`share`: the most of a core that the work takes, once it is done less often than every `min_interval_s`."""
+        self._share = share
+        self._min_interval_s = min_interval_s
+        self._costs: dict[str, float] = {}
+        self._total_s = 0.0
+
+    def note_cost(self, account: str, cost_s: float) -> None:
+        """Note the machine seconds that the work took for an account the last time."""
+        self._total_s += cost_s - self._costs.get(account, 0.0)
+        self._costs[account] = cost_s
+
+    def drop(self, account: str) -> None:
+        """Forget an account that does not run any more."""
+        self._total_s -= self._costs.pop(account, 0.0)
+
+    @property
+    def interval_s(self) -> float:
+        """Machine seconds between two times that the work is done for an account."""
+        return max(self._min_interval_s, self._total_s / self._share)
