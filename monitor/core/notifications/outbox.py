@@ -148,18 +148,19 @@ class NotifiedAlert:
 
 
 def decide_delivery(
-    delivery: Delivery, alert: Alert, last_notified: LastNotified | None, superseded: bool, attempted: bool = False
+    delivery: Delivery, alert: Alert, last_notified: LastNotified | None, superseded: bool, is_owed: bool = False
 ) -> Send | Skip:
     """Decide whether to send a delivery of an alert, given the state that the channel was last sent.
 
-    `superseded`: a later delivery of the same alert waits for the same channel. `attempted`: an earlier delivery of the
-    alert failed on this channel, or may have been interrupted.
+    `superseded`: a later delivery of the same alert waits for the same channel. `is_owed`: an earlier delivery of the
+    alert was due on this channel and did not arrive: it failed, may have been interrupted, or waited until now.
     """
     is_over = alert.state in (AlertState.RESOLVED, AlertState.INACTIVE)
     if superseded:
         return Skip("a newer message about this alert follows")
-    if is_over and last_notified is None and alert.severity == "critical" and (attempted or delivery.attempts > 0):
-        # The alert began and ended while the channel was unreachable; people must still learn of it.
+    if is_over and last_notified is None and alert.severity == "critical" and (is_owed or delivery.attempts > 0):
+        # The alert began and ended while the channel was unreachable, or while no daemon ran that could send; people
+        # must still learn of it.
         return Send(NotificationReason.RESOLVED)
     knows_firing = last_notified is not None and last_notified.state is AlertState.FIRING
     if is_over:

@@ -36,6 +36,7 @@ from monitor.runtime.account.owner_lookup import OwnerLookup
 from monitor.runtime.account.poller import Poller, ReadIntervals, ReadOnce
 from monitor.runtime.account.record_gaps import RecordGapReader
 from monitor.runtime.account.reference_reads import ReferenceReader
+from monitor.runtime.account.start_gate import StartGate
 from monitor.runtime.activity_counters import ActivityCounters
 from monitor.runtime.messages.notifier import Notifier
 from monitor.runtime.orders.executor import Executor
@@ -67,6 +68,7 @@ class SharedServices:
     account_owners: AccountOwners
     counters: ActivityCounters
     budgets: TimeBudgets = field(default_factory=TimeBudgets)
+    start_gate: StartGate = field(default_factory=StartGate)
     reads_since: datetime = field(default_factory=machine_now)
     """Start of the grid on which all accounts make the reads about the market."""
 
@@ -286,6 +288,7 @@ class AccountService:
 
     async def _make_initial_reads(self) -> None:
         """Read the clock before anything is signed, then the accounts, so that the streams know their subscriptions."""
+        await self._shared.start_gate.enter()
         await run_within(SCOPES_TIMEOUT_S, self._reads.sync_clock())
         for event in await make_initial_reads(
             self._make_reads, self._state(), self._policy.settings, self._shared.clock

@@ -35,12 +35,12 @@ def choose_for_channel(
         )
     # A row that a failover lost is made anew with a later id.
     age = (delivery.key.created_ms, delivery.id)
-    superseded = any(
-        other.alert == delivery.alert and (other.key.created_ms, other.id) > age for other in due.deliveries
-    )
+    ages = {(other.key.created_ms, other.id): other.reason for other in due.deliveries if other.alert == delivery.alert}
+    superseded = any(other > age for other in ages)
+    waited = any(other < age and reason is not NotificationReason.RESOLVED for other, reason in ages.items())
     known = due.last_notified.get(delivery.alert)
-    tried = delivery.alert in due.attempted
-    chosen = decide_delivery(delivery, alert, None if known is None else known.last_notified, superseded, tried)
+    is_owed = waited or delivery.alert in due.attempted
+    chosen = decide_delivery(delivery, alert, None if known is None else known.last_notified, superseded, is_owed)
     if isinstance(chosen, Skip):
         return chosen.why
     if not channel.accepts(delivery.severity, chosen.reason):

@@ -68,8 +68,8 @@ def test_newest_delivery_carries_a_resolved_critical_alert_after_a_failed_one() 
     failed_before = replace(delivery(NotificationReason.FIRED), severity="critical", attempts=2)
     newest = replace(delivery(NotificationReason.RESOLVED), severity="critical")
     assert isinstance(decide_delivery(failed_before, over, None, True), Skip)
-    assert decide_delivery(newest, over, None, False, attempted=True) == Send(NotificationReason.RESOLVED)
-    assert isinstance(decide_delivery(newest, over, last_notified(AlertState.RESOLVED), False, attempted=True), Skip)
+    assert decide_delivery(newest, over, None, False, is_owed=True) == Send(NotificationReason.RESOLVED)
+    assert isinstance(decide_delivery(newest, over, last_notified(AlertState.RESOLVED), False, is_owed=True), Skip)
 
 
 def test_message_sent_but_not_recorded_as_sent_is_not_repeated() -> None:

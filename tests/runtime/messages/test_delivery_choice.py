@@ -1,6 +1,8 @@
 """The choice among the deliveries of a channel that are due."""
 
-from monitor.core.model.alert import NotificationReason
+from dataclasses import replace
+
+from monitor.core.model.alert import AlertState, NotificationReason, Severity
 from monitor.core.notifications.outbox import Delivery
 from monitor.core.notifications.throttling import DueAlert
 from monitor.notify.factory import build_sink
@@ -21,3 +23,28 @@ def test_newest_message_is_sent_whatever_its_id() -> None:
     choice = choose_due(channel, ChannelDue((older, newer), None, alerts={17: firing}), lambda _: firing, at(6))
     assert choice.alerts == [DueAlert(newer, firing, NotificationReason.ESCALATED)]
     assert choice.unsent == {older.key: "a newer message about this alert follows"}
+
+
+def test_critical_alert_that_was_over_before_anybody_sent_its_message_is_told() -> None:
+    """As after a takeover, or a restart: both messages wait when the next daemon looks."""
+    channel = Channel("phone", build_sink("phone", webhook="http://127.0.0.1:9/"), SEVERITIES)
+    over = replace(alert(17), state=AlertState.RESOLVED, resolved_at=at(5), severity="critical")
+    fired = Delivery(11, "phone", 17, NotificationReason.FIRED, "critical", NOW, NOW)
+    ended = Delivery(12, "phone", 17, NotificationReason.RESOLVED, "critical", at(5), at(5))
+    choice = choose_due(channel, ChannelDue((fired, ended), None, alerts={17: over}), lambda _: None, at(6))
+    assert choice.alerts == [DueAlert(ended, over, NotificationReason.RESOLVED)]
+    assert choice.unsent == {fired.key: "a newer message about this alert follows"}
+
+
+def test_end_of_an_alert_is_not_told_where_its_beginning_was_no_message() -> None:
+    """The end goes to every channel that may know of the alert; one that escalations reach had no message."""
+    channel = Channel("phone", build_sink("phone", webhook="http://127.0.0.1:9/"), SEVERITIES)
+    severities: tuple[Severity, ...] = ("critical", "warning")
+    for severity in severities:
+        over = replace(alert(17), state=AlertState.RESOLVED, resolved_at=at(5), severity=severity)
+        ended = Delivery(12, "phone", 17, NotificationReason.RESOLVED, severity, at(5), at(5))
+        fired = Delivery(11, "phone", 17, NotificationReason.FIRED, severity, NOW, NOW)
+        waiting = (ended,) if severity == "critical" else (fired, ended)
+        choice = choose_due(channel, ChannelDue(waiting, None, alerts={17: over}), lambda _: None, at(6))
+        assert choice.alerts == []
+        assert choice.unsent[ended.key] == "over before this channel heard of it"
