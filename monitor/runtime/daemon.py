@@ -153,16 +153,8 @@ class Daemon:
         self._replies = ReplyService(reply_loops, answers)
         parts = self._supervisor, self._notifier, answers.health, store, self._store_session
         self._health = DaemonHealth(self.share.held, *parts, clock)
-        self._tick_loop = TickLoop(
-            self._supervisor,
-            self._store_session,
-            self._account_owners,
-            self._health,
-            clock,
-            self.notify,
-            on_tick,
-            self._shared.budgets.ticks,
-        )
+        ticked = self._supervisor, self._store_session, self._account_owners, self._health
+        self._tick_loop = TickLoop(*ticked, clock, self.notify, on_tick, self._shared.budgets.ticks)
         self._removed = RemovedAccounts(
             removed or {},
             self._channels,

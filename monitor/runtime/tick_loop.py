@@ -11,8 +11,8 @@ from monitor.core.model.events import CommandsRead
 from monitor.runtime.account.account_owners import AccountOwners
 from monitor.runtime.account.account_service import AccountService
 from monitor.runtime.account.supervisor import AccountSupervisor
-from monitor.runtime.account.time_budget import TimeBudget
 from monitor.runtime.daemon_health import DaemonHealth
+from monitor.runtime.load.time_budget import TimeBudget
 from monitor.runtime.store_session import StoreSession
 
 START_TICK_S = 0.5

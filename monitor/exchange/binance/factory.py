@@ -73,6 +73,7 @@ def create_account(
             recv_window=recv_window,
             timeout_s=timeout_s,
             shared_answers=market.answers,
+            clock_checks=market.clock_checks,
         )
 
     return BinanceAccount(

@@ -26,7 +26,7 @@ from monitor.runtime import pause_file
 from monitor.runtime.account.account_owners import AccountOwners
 from monitor.runtime.account.account_reads import AccountReads
 from monitor.runtime.account.activity_reads import ActivityReader
-from monitor.runtime.account.event_processor import EventProcessor, TimeBudgets
+from monitor.runtime.account.event_processor import EventProcessor
 from monitor.runtime.account.inbox import Inbox
 from monitor.runtime.account.initial_reads import SCOPES_TIMEOUT_S, ReadsFactory, make_initial_reads, run_within
 from monitor.runtime.account.interest_reader import InterestReader
@@ -36,8 +36,9 @@ from monitor.runtime.account.owner_lookup import OwnerLookup
 from monitor.runtime.account.poller import Poller, ReadIntervals, ReadOnce
 from monitor.runtime.account.record_gaps import RecordGapReader
 from monitor.runtime.account.reference_reads import ReferenceReader
-from monitor.runtime.account.start_gate import StartGate
 from monitor.runtime.activity_counters import ActivityCounters
+from monitor.runtime.load.start_gate import StartGate
+from monitor.runtime.load.time_budget import TimeBudgets
 from monitor.runtime.messages.notifier import Notifier
 from monitor.runtime.orders.executor import Executor
 from monitor.store.store import Store

@@ -23,46 +23,19 @@ from monitor.runtime.account.journal_backlog import (
     merge_entries,
     split_entry,
 )
-from monitor.runtime.account.live_document import (
-    LIVE_SHARE,
-    MAX_LIVE_AGE_S,
-    MIN_LIVE_INTERVAL_S,
-    LiveOutline,
-    outline_account,
-)
-from monitor.runtime.account.time_budget import TimeBudget
+from monitor.runtime.account.live_document import LiveDocumentWriter
 from monitor.runtime.activity_counters import ActivityCounters
+from monitor.runtime.load.time_budget import TimeBudgets
 from monitor.store.store import Store
 from monitor.store.writes.journal import CommitResult
 
 log = logging.getLogger(__name__)
-
-LIVE_DELAY_S = 0.1
-"""Machine seconds that the live document waits after a decision."""
-
-TICK_INTERVAL_S = 1.0
-
-TICK_SHARE = 0.25
-"""Most of a core that the ticks of many accounts take together."""
 
 REPLAY_BATCH = 500
 """Most events of the spill file in one commit."""
 
 MAX_REPLAYS = 4
 """Most commits of spilled events in a row, so that new events are decided in between."""
-
-
-@dataclass(frozen=True, slots=True)
-class TimeBudgets:
-    """The time that all accounts of a daemon may take for their ticks and their live documents."""
-
-    ticks: TimeBudget = field(default_factory=lambda: TimeBudget(TICK_SHARE, TICK_INTERVAL_S))
-    documents: TimeBudget = field(default_factory=lambda: TimeBudget(LIVE_SHARE, MIN_LIVE_INTERVAL_S))
-
-    def drop(self, account: str) -> None:
-        """Forget an account that does not run any more."""
-        self.ticks.drop(account)
-        self.documents.drop(account)
 
 
 class StepListener(Protocol):
@@ -112,16 +85,11 @@ class EventProcessor:
         self._inbox = inbox
         self._ids = ids
         self._listener = listener
-        self._live_document = live_document
         self._machine_time = machine_time
-        self._last_live_text = ""
-        self._last_outline: LiveOutline | None = None
-        self._live_at = float("-inf")
-        self._live_not_before = float("-inf")
-        self._live_task: asyncio.Task[None] | None = None
         self._backlog = backlog if backlog is not None else JournalBacklog()
         self._spill = store.spill(state.account)
         self._budgets = budgets if budgets is not None else TimeBudgets()
+        self._live = LiveDocumentWriter(store, clock, machine_time, live_document, self._budgets.documents)
         self._counters = counters if counters is not None else ActivityCounters()
         self.steps = 0
         self.ticks = 0
@@ -142,8 +110,7 @@ class EventProcessor:
         while not self._inbox.is_empty:
             await self.process(await self._inbox.take())
         await self._write_waiting()
-        if self._live_task is not None:
-            await self._live_task
+        await self._live.finish()
 
     async def process(self, events: Iterable[Event]) -> None:
         """Decide on each event in order, then commit everything as one entry and notify the listener."""
@@ -196,45 +163,11 @@ class EventProcessor:
             await self._replay()
 
     def _notify_listener(self, batch: "_Batch") -> None:
-        self._refresh_live_document(batch)
+        has_decided = any(entry.transitions or entry.intent_steps for entry in batch.entries)
+        self._live.refresh(self.state, batch.metrics, has_decided=has_decided, can_write=self._can_write)
         self.ticks += batch.ticked
         self.is_deciding = False
         self._listener.on_step(self.state, batch.requested_reads, batch.intervals, batch.reread)
-
-    def _refresh_live_document(self, batch: "_Batch") -> None:
-        """Write the live document and the present values of open alerts, when they are due and have visibly changed.
-
-        That comes after decisions, and after their notifications had a moment to leave: no alert waits for a document
-        of the whole account, nor does the next price wait for its write. It shows what a tick or a read has measured,
-        so that nothing is measured for it.
-        """
-        now = self._machine_time()
-        if any(entry.transitions or entry.intent_steps for entry in batch.entries):
-            self._live_not_before = now + LIVE_DELAY_S
-        is_due = now - self._live_at >= self._budgets.documents.interval_s and now >= self._live_not_before
-        is_writing = self._live_task is not None and not self._live_task.done()
-        if batch.metrics is None or not is_due or is_writing or not self._can_write:
-            return
-        outline, last = outline_account(self.state, batch.metrics), self._last_outline
-        if last is not None and outline.is_same(last) and now - self._live_at < MAX_LIVE_AGE_S:
-            return
-        self._live_at, self._last_outline = now, outline
-        live = self._live_document(self.state, batch.metrics)
-        self._budgets.documents.note_cost(self.state.account, self._machine_time() - now)
-        if live == self._last_live_text:
-            return
-        self._last_live_text = live
-        alerts = tuple(self.state.alerts.values())
-        entry = JournalEntry(account=self.state.account, at=self._clock.now(), live=live, alerts=alerts)
-        self._live_task = asyncio.create_task(self._write_live(entry), name=f"live {self.state.account}")
-
-    async def _write_live(self, entry: JournalEntry) -> None:
-        try:
-            await self._store.commit(entry)
-        except StoreError as error:
-            # The next document takes its place.
-            self._last_live_text, self._last_outline = "", None
-            log.error("live.unwritten account=%s cause=%s", entry.account, error)
 
     async def _commit(self, entry: JournalEntry) -> None:
         """Write the entry after all waiting ones, or keep it and notify the listener from memory."""

@@ -1,26 +1,33 @@
 """The live document of an account: its text, when it is written again, and how often at most."""
 
+import asyncio
+import logging
+from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 from typing import NamedTuple
 
 import msgspec
 
+from monitor.clock import Clock
 from monitor.core.metrics.snapshot import MetricsSnapshot
 from monitor.core.model.alert import Alert
 from monitor.core.model.events import HealthRead
+from monitor.core.model.journal import JournalEntry
 from monitor.core.model.metric import MetricValue
 from monitor.core.state.account_state import AccountState
+from monitor.errors import StoreError
+from monitor.runtime.load.time_budget import TimeBudget
+from monitor.store.store import Store
 from monitor.view.documents.account import account_document
 
-MIN_LIVE_INTERVAL_S = 0.9
-"""Machine seconds at least between two live documents of an account: every tick may write it, also an early one."""
+log = logging.getLogger(__name__)
 
 MAX_LIVE_AGE_S = 5.0
 """Machine seconds after which a document is written again although nothing has visibly changed."""
 
-LIVE_SHARE = 0.1
-"""Most of a core that the live documents of many accounts take together."""
+LIVE_DELAY_S = 0.1
+"""Machine seconds that the document waits after a decision."""
 
 LEVEL_STEPS = 1_000
 """Steps of a margin level of 1 that count as visible."""
@@ -41,6 +48,70 @@ class LiveOutline(NamedTuple):
     def is_same(self, other: "LiveOutline") -> bool:
         """Return whether nothing visible differs. Parts are compared by identity: they may be large."""
         return self[:-1] == other[:-1] and all(map(_is_identical, self.parts, other.parts))
+
+
+class LiveDocumentWriter:
+    """The writer of one account's document, and of the present values of its open alerts.
+
+    It writes after decisions, and after their notifications had a moment to leave: no alert waits for a document of the
+    whole account, nor does the next price wait for its write. The document shows what a tick or a read has measured, so
+    that nothing is measured for it.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        machine_time: Callable[[], float],
+        render: Callable[[AccountState, MetricsSnapshot], str],
+        budget: TimeBudget,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._machine_time = machine_time
+        self._render = render
+        self._budget = budget
+        self._last_text = ""
+        self._last_outline: LiveOutline | None = None
+        self._written_at = self._not_before = float("-inf")
+        self._task: asyncio.Task[None] | None = None
+
+    def refresh(
+        self, state: AccountState, metrics: MetricsSnapshot | None, *, has_decided: bool, can_write: bool
+    ) -> None:
+        """Write the document if it is due and has visibly changed, or is old; `metrics` None: nothing was measured."""
+        now = self._machine_time()
+        if has_decided:
+            self._not_before = now + LIVE_DELAY_S
+        is_due = now - self._written_at >= self._budget.interval_s and now >= self._not_before
+        is_writing = self._task is not None and not self._task.done()
+        if metrics is None or not is_due or is_writing or not can_write:
+            return
+        outline, last = outline_account(state, metrics), self._last_outline
+        if last is not None and outline.is_same(last) and now - self._written_at < MAX_LIVE_AGE_S:
+            return
+        self._written_at, self._last_outline = now, outline
+        text = self._render(state, metrics)
+        self._budget.note_cost(state.account, self._machine_time() - now)
+        if text == self._last_text:
+            return
+        self._last_text = text
+        alerts = tuple(state.alerts.values())
+        entry = JournalEntry(account=state.account, at=self._clock.now(), live=text, alerts=alerts)
+        self._task = asyncio.create_task(self._write(entry), name=f"live {state.account}")
+
+    async def finish(self) -> None:
+        """Wait for the write under way."""
+        if self._task is not None:
+            await self._task
+
+    async def _write(self, entry: JournalEntry) -> None:
+        try:
+            await self._store.commit(entry)
+        except StoreError as error:
+            # The next document takes its place.
+            self._last_text, self._last_outline = "", None
+            log.error("live.unwritten account=%s cause=%s", entry.account, error)
 
 
 def outline_account(state: AccountState, metrics: MetricsSnapshot) -> LiveOutline:

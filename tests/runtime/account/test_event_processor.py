@@ -14,10 +14,11 @@ from monitor.core.model.events import CommandsRead, StreamEvent, Tick
 from monitor.core.model.journal import JournalEntry
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
-from monitor.runtime.account.event_processor import EventProcessor, TimeBudgets
+from monitor.runtime.account.event_processor import EventProcessor
 from monitor.runtime.account.inbox import Inbox
 from monitor.runtime.account.journal_backlog import JournalBacklog
 from monitor.runtime.account.live_document import MAX_LIVE_AGE_S
+from monitor.runtime.load.time_budget import TimeBudgets
 from monitor.store.readers.events import read_events
 from monitor.store.store import Store
 from monitor.store.writes.journal import CommitResult

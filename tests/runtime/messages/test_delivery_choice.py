@@ -25,7 +25,7 @@ def test_newest_message_is_sent_whatever_its_id() -> None:
     assert choice.unsent == {older.key: "a newer message about this alert follows"}
 
 
-def test_critical_alert_that_was_over_before_anybody_sent_its_message_is_told() -> None:
+def test_critical_alert_that_ended_while_its_message_waited_is_notified() -> None:
     """As after a takeover, or a restart: both messages wait when the next daemon looks."""
     channel = Channel("phone", build_sink("phone", webhook="http://127.0.0.1:9/"), SEVERITIES)
     over = replace(alert(17), state=AlertState.RESOLVED, resolved_at=at(5), severity="critical")
@@ -36,7 +36,7 @@ def test_critical_alert_that_was_over_before_anybody_sent_its_message_is_told() 
     assert choice.unsent == {fired.key: "a newer message about this alert follows"}
 
 
-def test_end_of_an_alert_is_not_told_where_its_beginning_was_no_message() -> None:
+def test_end_of_an_alert_without_a_message_of_its_beginning_is_not_sent() -> None:
     """The end goes to every channel that may know of the alert; one that escalations reach had no message."""
     channel = Channel("phone", build_sink("phone", webhook="http://127.0.0.1:9/"), SEVERITIES)
     severities: tuple[Severity, ...] = ("critical", "warning")

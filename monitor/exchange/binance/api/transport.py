@@ -22,6 +22,7 @@ from monitor.exchange.binance.api.read_refusal import build_refusal
 from monitor.exchange.binance.api.rejected_rows import RejectedRows, translate_response
 from monitor.exchange.binance.api.response import ApiCredentials, ApiResponse, RequestWithheld, WriteResult
 from monitor.exchange.binance.api.write_request import parse_write_response, request_log, withhold_hook
+from monitor.exchange.binance.clock_checks import ClockChecks
 from monitor.exchange.binance.rate_limits import (
     Priority,
     WeightBudget,
@@ -66,8 +67,10 @@ class Transport:
         recv_window: timedelta,
         timeout_s: float,
         shared_answers: SharedAnswers,
+        clock_checks: ClockChecks,
     ) -> None:
         self._shared_answers = shared_answers
+        self._clock_checks = clock_checks
         self._account = account
         self._hosts = [host.rstrip("/") for host in hosts]
         self._credentials = credentials
@@ -232,13 +235,7 @@ class Transport:
         """Return whether the time was measured again because something contradicted it."""
         if endpoint.security is not SecurityType.SIGNED or self._clock.is_settled or self._clock.offset is None:
             return False
-        try:
-            await self.sync_clock()
-        except ExchangeError as error:
-            # The steady clock went on meanwhile; if it is wrong the exchange refuses the request.
-            log.warning("exchange.clock_not_measured account=%s cause=%s", self._account, error.message)
-            return False
-        return True
+        return await self._clock_checks.run(self._account, self.sync_clock)
 
     async def _read_host(self, endpoint: Endpoint[T], pool: WeightPool) -> str:
         """Return the host to use, after a short wait if needed. Raises ExchangeUnreachable if all cool down longer."""

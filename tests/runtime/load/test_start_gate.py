@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import time
 
-from monitor.runtime.account.start_gate import MAX_LATE_S, MAX_WAIT_S, PROBE_S, StartGate
+from monitor.runtime.load.start_gate import MAX_LATE_S, MAX_WAIT_S, PROBE_S, StartGate
 from tests.support.timeouts import SOON_S
 
 

@@ -1,5 +1,18 @@
 """Shares of the processor's time for work that every account repeats: with many accounts it is done less often."""
 
+from dataclasses import dataclass, field
+
+TICK_INTERVAL_S = 1.0
+
+TICK_SHARE = 0.25
+"""Most of a core that the ticks of many accounts take together."""
+
+MIN_LIVE_INTERVAL_S = 0.9
+"""Machine seconds at least between two live documents of an account: every tick may write it, also an early one."""
+
+LIVE_SHARE = 0.1
+"""Most of a core that the live documents of many accounts take together."""
+
 
 class TimeBudget:
     """The interval of a repeated work, by what it costs for all accounts together."""
@@ -24,3 +37,16 @@ class TimeBudget:
     def interval_s(self) -> float:
         """Machine seconds between two times that the work is done for an account."""
         return max(self._min_interval_s, self._total_s / self._share)
+
+
+@dataclass(frozen=True, slots=True)
+class TimeBudgets:
+    """The time that all accounts of a daemon may take for their ticks and their live documents."""
+
+    ticks: TimeBudget = field(default_factory=lambda: TimeBudget(TICK_SHARE, TICK_INTERVAL_S))
+    documents: TimeBudget = field(default_factory=lambda: TimeBudget(LIVE_SHARE, MIN_LIVE_INTERVAL_S))
+
+    def drop(self, account: str) -> None:
+        """Forget an account that does not run any more."""
+        self.ticks.drop(account)
+        self.documents.drop(account)

@@ -1,6 +1,6 @@
 """The interval of repeated work by its cost."""
 
-from monitor.runtime.account.time_budget import TimeBudget
+from monitor.runtime.load.time_budget import TimeBudget
 
 
 def test_few_accounts_work_at_the_shortest_interval_and_many_take_their_share_of_the_time() -> None:
