@@ -1,6 +1,6 @@
 """Journal entries of steps, each written in one transaction or not at all."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -40,7 +40,7 @@ FAILURE_COLUMNS = ("account", "read", "scope", "symbol", "at", "cause", "rejecte
 TRANSITION_COLUMNS = ("alert", "from_state", "to_state", "at", "value", "note")
 SAMPLE_COLUMNS = ("series", "at", "value", "missing")
 
-SeriesKey = tuple[str, str, str, str]
+SeriesKey = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,24 +234,37 @@ def _write_failures(connection: Connection, account: str, failures: tuple[ReadFa
 
 
 def _write_samples(connection: Connection, account: str, samples: tuple[Sample, ...]) -> None:
+    ids = _series_ids(connection, account, samples) if samples else {}
     rows = []
     for sample in samples:
         infinite = sample.value is not None and sample.value.is_infinite()
         missing = "infinite" if infinite else "unavailable" if sample.value is None else None
-        series = _series_id(connection, (account, sample.scope, sample.subject, sample.metric))
+        series = ids[sample.scope, sample.subject, sample.metric]
         rows.append((series, sample.at, None if infinite else sample.value, missing))
     prepare_insert(tables.samples, SAMPLE_COLUMNS, connection.dialect).run(connection, rows)
 
 
-def _series_id(connection: Connection, key: SeriesKey) -> int:
+def _series_ids(connection: Connection, account: str, samples: Iterable[Sample]) -> Mapping[SeriesKey, int]:
+    """Return the ids of the account's series, those of the samples included; new series are written first."""
     # Cached on the connection, so that the ids are dropped with it or with a rolled back unit.
-    known: dict[SeriesKey, int] = connection.info.setdefault("series", {})
-    if key not in known:
-        columns = ("account", "scope", "subject", "metric")
-        prepare_insert(tables.series, columns, connection.dialect).run(connection, [key])
-        wanted = [tables.series.c[name] == value for name, value in zip(columns, key, strict=True)]
-        known[key] = connection.execute(select(tables.series.c.id).where(*wanted)).scalar_one()
-    return known[key]
+    cached: dict[str, Mapping[SeriesKey, int]] = connection.info.setdefault("series", {})
+    if account not in cached:
+        cached[account] = _read_series_ids(connection, account)
+    wanted = {(sample.scope, sample.subject, sample.metric) for sample in samples}
+    new = sorted(wanted - cached[account].keys())
+    if new:
+        insert = prepare_insert(tables.series, ("account", "scope", "subject", "metric"), connection.dialect)
+        insert.run(connection, [(account, *key) for key in new])
+        cached[account] = _read_series_ids(connection, account)
+    return cached[account]
+
+
+def _read_series_ids(connection: Connection, account: str) -> Mapping[SeriesKey, int]:
+    table = tables.series
+    rows = connection.execute(
+        select(table.c.scope, table.c.subject, table.c.metric, table.c.id).where(table.c.account == account)
+    )
+    return {(scope, subject, metric): number for scope, subject, metric, number in rows}
 
 
 def _write_alerts(connection: Connection, alerts: tuple[Alert, ...]) -> None:
