@@ -1,6 +1,7 @@
 """The loop of ticks: every account gets one each second, of many accounts less often; the daemon reports its life."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -20,9 +21,6 @@ START_TICK_S = 0.5
 
 MIN_TICK_S = 0.1
 """Machine seconds: the shortest time between two ticks, for a fast clock."""
-
-MAX_TICK_S = 5.0
-"""Seconds between two ticks at most, however many accounts there are."""
 
 MAX_GROUPS = 50
 """Most groups of accounts that get their ticks one after the other: a price waits for those of one group at most."""
@@ -89,11 +87,12 @@ class TickLoop:
             fresh = self._store_session.take_new_commands()
             groups = [tuple(services)] if is_woken or fresh is not None else split_accounts(tuple(services))
             round_s = max(MIN_TICK_S, self._interval_s / self._clock.speed)
-            for group in groups:
+            began = time.monotonic()
+            for number, group in enumerate(groups, 1):
                 self._send_ticks({name: services[name] for name in group}, fresh)
                 for names in self._owners.take_new_twins():
                     await self._notify("critical", _SAME_ACCOUNT.format(names=" and ".join(names)))
-                is_woken = await self._wait_or_wake(round_s / len(groups))
+                is_woken = await self._wait_or_wake(began + round_s * number / len(groups) - time.monotonic())
                 if is_woken:
                     break
             self._report_progress(services)
@@ -102,12 +101,13 @@ class TickLoop:
 
     @property
     def _interval_s(self) -> float:
-        return min(MAX_TICK_S, self._budget.interval_s) if self.is_ready else START_TICK_S
+        return self._budget.interval_s if self.is_ready else START_TICK_S
 
     async def _wait_or_wake(self, wait_s: float) -> bool:
-        """Wait; return whether a call of `wake` ended that."""
+        """Wait, for a turn of the event loop at least; return whether a call of `wake` ended that."""
+        await asyncio.sleep(0)
         with suppress(TimeoutError):
-            async with asyncio.timeout(wait_s):
+            async with asyncio.timeout(max(0.0, wait_s)):
                 await self._woken.wait()
         is_woken = self._woken.is_set()
         self._woken.clear()

@@ -220,7 +220,7 @@ def _with_foreign_activity(
 
 
 def _affected(snapshot: MetricsSnapshot, event: Event, before: AccountState, *, alone: bool) -> tuple[Subject, ...]:
-    """Return the subjects that the event may have changed and that can't wait for the next tick, a second at most.
+    """Return the subjects that the event may have changed and that can't wait for the next tick.
 
     `alone`: prices change only the metrics of the subjects that they price, and of these only those that moved count.
     """

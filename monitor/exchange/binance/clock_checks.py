@@ -40,10 +40,9 @@ class ClockChecks:
             await measure()
             is_measured = True
         except ExchangeError as error:
+            self._failed_at_s = loop.time()
             log.warning("exchange.clock_not_measured account=%s cause=%s", account, error.message)
         finally:
             self._under_way = None
-            if not is_measured:
-                self._failed_at_s = loop.time()
             under_way.set_result(is_measured)
         return is_measured

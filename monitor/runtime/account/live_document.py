@@ -75,6 +75,8 @@ class LiveDocumentWriter:
         self._last_outline: LiveOutline | None = None
         self._written_at = self._not_before = float("-inf")
         self._task: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._delayed: tuple[AccountState, MetricsSnapshot] | None = None
 
     def refresh(
         self, state: AccountState, metrics: MetricsSnapshot | None, *, has_decided: bool, can_write: bool
@@ -83,9 +85,15 @@ class LiveDocumentWriter:
         now = self._machine_time()
         if has_decided:
             self._not_before = now + LIVE_DELAY_S
+            if metrics is not None and can_write and self._timer is None:
+                self._timer = asyncio.get_running_loop().call_later(LIVE_DELAY_S, self._refresh_delayed)
+        if metrics is None or not can_write:
+            return
+        if self._timer is not None:
+            self._delayed = (state, metrics)
         is_due = now - self._written_at >= self._budget.interval_s and now >= self._not_before
         is_writing = self._task is not None and not self._task.done()
-        if metrics is None or not is_due or is_writing or not can_write:
+        if not is_due or is_writing:
             return
         outline, last = outline_account(state, metrics), self._last_outline
         if last is not None and outline.is_same(last) and now - self._written_at < MAX_LIVE_AGE_S:
@@ -100,8 +108,18 @@ class LiveDocumentWriter:
         entry = JournalEntry(account=state.account, at=self._clock.now(), live=text, alerts=alerts)
         self._task = asyncio.create_task(self._write(entry), name=f"live {state.account}")
 
+    def _refresh_delayed(self) -> None:
+        """Write the document of a batch that decided something, its notifications having left."""
+        self._timer, self._not_before = None, float("-inf")
+        if self._delayed is not None:
+            (state, metrics), self._delayed = self._delayed, None
+            self.refresh(state, metrics, has_decided=False, can_write=True)
+
     async def finish(self) -> None:
-        """Wait for the write under way."""
+        """Wait for the write under way; what is delayed is left to the next writer."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = self._delayed = None
         if self._task is not None:
             await self._task
 

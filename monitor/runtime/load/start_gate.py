@@ -9,7 +9,7 @@ PROBE_S = 0.01
 MAX_LATE_S = 0.03
 """Machine seconds by which the end of that pause may be late in a free event loop."""
 
-MAX_WAIT_S = 1.0
+MAX_WAIT_S = 0.25
 """Machine seconds after which the next account begins although the event loop is not free."""
 
 

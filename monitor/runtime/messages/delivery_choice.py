@@ -37,7 +37,13 @@ def choose_for_channel(
     age = (delivery.key.created_ms, delivery.id)
     ages = {(other.key.created_ms, other.id): other.reason for other in due.deliveries if other.alert == delivery.alert}
     superseded = any(other > age for other in ages)
-    waited = any(other < age and reason is not NotificationReason.RESOLVED for other, reason in ages.items())
+    waited = (alert.silenced_by is None and alert.acked_by is None) and any(
+        other < age
+        and isinstance(reason, NotificationReason)
+        and reason is not NotificationReason.RESOLVED
+        and channel.accepts(delivery.severity, reason)
+        for other, reason in ages.items()
+    )
     known = due.last_notified.get(delivery.alert)
     is_owed = waited or delivery.alert in due.attempted
     chosen = decide_delivery(delivery, alert, None if known is None else known.last_notified, superseded, is_owed)

@@ -4,7 +4,7 @@ from monitor.runtime.load.time_budget import TimeBudget
 
 
 def test_few_accounts_work_at_the_shortest_interval_and_many_take_their_share_of_the_time() -> None:
-    budget = TimeBudget(0.25, 1.0)
+    budget = TimeBudget(0.25, 1.0, 5.0)
     assert budget.interval_s == 1
     for number in range(100):
         budget.note_cost(f"account{number}", 0.002)
@@ -16,3 +16,12 @@ def test_few_accounts_work_at_the_shortest_interval_and_many_take_their_share_of
         budget.drop(f"account{number}")
     assert budget.interval_s == 1
     budget.drop("unknown")
+
+
+def test_interval_has_an_upper_bound_and_a_standstill_is_no_cost() -> None:
+    budget = TimeBudget(0.25, 1.0, 5.0)
+    budget.note_cost("main", 30.0)
+    assert budget.interval_s == 1
+    for number in range(1000):
+        budget.note_cost(f"account{number}", 30.0)
+    assert budget.interval_s == 5

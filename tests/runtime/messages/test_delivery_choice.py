@@ -48,3 +48,13 @@ def test_end_of_an_alert_without_a_message_of_its_beginning_is_not_sent() -> Non
         choice = choose_due(channel, ChannelDue(waiting, None, alerts={17: over}), lambda _: None, at(6))
         assert choice.alerts == []
         assert choice.unsent[ended.key] == "over before this channel heard of it"
+
+
+def test_end_of_an_alert_that_was_acknowledged_or_silenced_before_its_message_left_is_not_sent() -> None:
+    channel = Channel("phone", build_sink("phone", webhook="http://127.0.0.1:9/"), SEVERITIES)
+    over = replace(alert(17), state=AlertState.RESOLVED, resolved_at=at(5), severity="critical")
+    fired = Delivery(11, "phone", 17, NotificationReason.FIRED, "critical", NOW, NOW)
+    ended = Delivery(12, "phone", 17, NotificationReason.RESOLVED, "critical", at(5), at(5))
+    for known in (replace(over, silenced_by=3), replace(over, acked_by="ada")):
+        choice = choose_due(channel, ChannelDue((fired, ended), None, alerts={17: known}), lambda _: None, at(6))
+        assert choice.alerts == []

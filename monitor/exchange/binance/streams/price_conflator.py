@@ -27,15 +27,15 @@ MAX_DELAY_S = 0.5
 class PriceConflator:
     """Newest price of each symbol, older ones refused; prices that arrive together are delivered together.
 
-    A price that hardly moved since its last delivery is not urgent: it waits for the next urgent one, or until
-    MAX_DELAY_S after the last delivery. It is delivered as one that did not move.
+    A price that hardly moved since the last one that did is not urgent: it waits for the next urgent one, or until
+    MAX_DELAY_S after the last delivery. It is delivered as one that did not move; small moves add up to a large one.
     """
 
     def __init__(self, deliver: Callable[[Event], None], machine_time: Callable[[], float] = time.monotonic) -> None:
         self._deliver = deliver
         self._machine_time = machine_time
         self._newest: dict[str, Price] = {}
-        self._delivered: dict[str, Decimal] = {}
+        self._moved_to: dict[str, Decimal] = {}
         self._pending: dict[str, Price] = {}
         self._added_count = 0
         self._new_count = 0
@@ -57,8 +57,8 @@ class PriceConflator:
         self._new_count += 1
         if symbol in self._urgent:
             return
-        handed = self._delivered.get(symbol)
-        if handed is None or abs(price.value - handed) * URGENT_MOVE_DIVISOR >= handed:
+        last_moved = self._moved_to.get(symbol)
+        if last_moved is None or abs(price.value - last_moved) * URGENT_MOVE_DIVISOR >= last_moved:
             self._urgent.add(symbol)
 
     def flush(self) -> None:
@@ -91,6 +91,6 @@ class PriceConflator:
         moved, self._urgent = frozenset(self._urgent), set()
         self.conflated += self._added_count - len(prices)
         self._added_count, self._delivered_at = 0, now
-        for symbol, price in prices.items():
-            self._delivered[symbol] = price.value
+        for symbol in moved:
+            self._moved_to[symbol] = prices[symbol].value
         self._deliver(PricesRead(prices, moved))

@@ -94,6 +94,16 @@ async def test_accumulated_small_moves_count_as_a_large_one() -> None:
     assert hand.handed == [{"BTCUSDT": 59940}]
 
 
+async def test_small_moves_between_the_large_ones_of_another_symbol_add_up() -> None:
+    hand = ConflatorHarness()
+    hand.push(BTCUSDT="60000", ETHUSDT="3000")
+    hand.push(BTCUSDT="59000", ETHUSDT="2998")
+    hand.push(BTCUSDT="58000", ETHUSDT="2996")
+    assert hand.moved[1:] == [frozenset({"BTCUSDT"}), frozenset({"BTCUSDT", "ETHUSDT"})]
+    hand.push(BTCUSDT="58001", ETHUSDT="2995")
+    assert len(hand.handed) == 3
+
+
 async def test_an_older_price_is_refused() -> None:
     hand = ConflatorHarness()
     hand.push(BTCUSDT="60000")
