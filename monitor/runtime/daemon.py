@@ -152,9 +152,10 @@ class Daemon:
         answers = ReplyContext(store, clock, ReplyHealth(), self._store_session.wake, self.notify)
         self._replies = ReplyService(reply_loops, answers)
         parts = self._supervisor, self._notifier, answers.health, store, self._store_session
-        self._health = DaemonHealth(self.share.held, *parts, clock)
+        ticks = self._shared.budgets.ticks
+        self._health = DaemonHealth(self.share.held, *parts, clock, ticks)
         ticked = self._supervisor, self._store_session, self._account_owners, self._health
-        self._tick_loop = TickLoop(*ticked, clock, self.notify, on_tick, self._shared.budgets.ticks)
+        self._tick_loop = TickLoop(*ticked, clock, self.notify, on_tick, ticks)
         self._removed = RemovedAccounts(
             removed or {},
             self._channels,

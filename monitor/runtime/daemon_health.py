@@ -7,6 +7,7 @@ from monitor.clock import Clock
 from monitor.core.engine.health import AccountHealth, health_problems
 from monitor.core.model.events import HealthRead
 from monitor.runtime.account.supervisor import AccountSupervisor, WatchedAccount
+from monitor.runtime.load.time_budget import TimeBudget
 from monitor.runtime.messages.notifier import Notifier
 from monitor.runtime.replies.reply_service import ReplyHealth
 from monitor.runtime.store_session import StoreSession
@@ -25,7 +26,9 @@ class DaemonHealth:
         store: Store,
         store_session: StoreSession,
         clock: Clock,
+        ticks: TimeBudget,
     ) -> None:
+        """`ticks`: the interval of the accounts' ticks."""
         self._accounts = accounts
         self._supervisor = supervisor
         self._notifier = notifier
@@ -33,6 +36,7 @@ class DaemonHealth:
         self._store = store
         self._store_session = store_session
         self._clock = clock
+        self._ticks = ticks
         self._last_step_at: dict[str, datetime] = {}
 
     def read(self, account: str) -> HealthRead:
@@ -109,6 +113,7 @@ class DaemonHealth:
                 account.policy.settings,
                 services[name].runner.state if name in services else None,
                 self._last_step_at.get(name, since),
+                timedelta(seconds=self._ticks.interval_s),
             )
             for name, account in self._accounts.items()
         }

@@ -11,11 +11,10 @@ from monitor.core.numbers.durations import span_text, to_seconds
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
 
-MIN_STANDSTILL = timedelta(seconds=12)
-"""Minimum time without a completed step that counts as a standstill.
+STANDSTILL_STEPS = 3
+"""Intervals between two steps after which none counts as a standstill.
 
-Of very many accounts each completes a step every five seconds, which is noticed at the next: a shorter ping interval
-needs this margin.
+A step is noticed up to two intervals after the one before, so a shorter ping interval needs this margin.
 """
 
 MAX_MISSED_INTERVALS = 2
@@ -24,11 +23,15 @@ MAX_MISSED_INTERVALS = 2
 
 @dataclass(frozen=True, slots=True)
 class AccountHealth:
-    """State of one account, and the time of its last completed step. `state` None: the account is not running."""
+    """State of one account, the time of its last completed step, and the interval between two of them.
+
+    `state` None: the account is not running.
+    """
 
     settings: AccountSettings
     state: AccountState | None
     last_step_at: datetime
+    step_interval: timedelta = timedelta(seconds=1)
 
 
 def health_problems(
@@ -57,7 +60,7 @@ def _account_problems(name: str, account: AccountHealth, ping_interval: timedelt
     standstill = now - account.last_step_at
     if account.state is None:
         return [f"account {name} is not running"]
-    if standstill > max(ping_interval, MIN_STANDSTILL):
+    if standstill > max(ping_interval, STANDSTILL_STEPS * account.step_interval):
         return [f"account {name} has completed no step for {span_text(to_seconds(standstill))}"]
     snapshot = MetricsSnapshot(account.state, account.settings, now)
     if "data_age" in snapshot.unseen_since_start:
