@@ -112,7 +112,7 @@ class DaemonHealth:
             name: AccountHealth(
                 account.policy.settings,
                 services[name].runner.state if name in services else None,
-                self._last_step_at.get(name, since),
+                (services[name].runner.ticked_at if name in services else None) or self._last_step_at.get(name, since),
                 timedelta(seconds=self._ticks.interval_s),
             )
             for name, account in self._accounts.items()

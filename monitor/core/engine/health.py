@@ -11,11 +11,8 @@ from monitor.core.numbers.durations import span_text, to_seconds
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
 
-STANDSTILL_STEPS = 3
-"""Intervals between two steps after which none counts as a standstill.
-
-A step is noticed up to two intervals after the one before, so a shorter ping interval needs this margin.
-"""
+STANDSTILL_STEPS = 2
+"""Intervals between two steps after which none counts as a standstill, also where pings come more often."""
 
 MAX_MISSED_INTERVALS = 2
 """Maximum age of fresh data in intervals: of the reads or of the pings, whichever is longer."""

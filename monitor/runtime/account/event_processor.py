@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Protocol
 
@@ -93,6 +93,8 @@ class EventProcessor:
         self._counters = counters if counters is not None else ActivityCounters()
         self.steps = 0
         self.ticks = 0
+        self.ticked_at: datetime | None = None
+        """When the last tick was completed; None before the first."""
         self.is_deciding = False
         """True if events were taken of which the listener was not notified yet."""
 
@@ -165,7 +167,9 @@ class EventProcessor:
     def _notify_listener(self, batch: "_Batch") -> None:
         has_decided = any(entry.transitions or entry.intent_steps for entry in batch.entries)
         self._live.refresh(self.state, batch.metrics, has_decided=has_decided, can_write=self._can_write)
-        self.ticks += batch.ticked
+        if batch.ticked:
+            self.ticks += 1
+            self.ticked_at = self._clock.now()
         self.is_deciding = False
         self._listener.on_step(self.state, batch.requested_reads, batch.intervals, batch.reread)
 
