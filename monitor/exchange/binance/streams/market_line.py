@@ -48,7 +48,7 @@ class MarketLine:
         self._websockets = websockets
         self._listener = listener
         self._symbols = SubscriptionSet()
-        self._price_conflator = PriceConflator(listener.on_prices)
+        self._price_conflator = PriceConflator(listener.on_prices, speed=clock.speed)
 
     @property
     def conflated(self) -> int:

@@ -20,6 +20,7 @@ MAX_BURST = 64
 """Prices read together after which there is no pause: at such a rate prices gather by themselves."""
 URGENT_MOVE_DIVISOR = 1_000
 """A move below this part of the price hardly counts: a level moves about as much as its prices."""
+MIN_DELAY_S = 0.05
 MAX_DELAY_S = 0.5
 """Maximum seconds for which prices that hardly moved wait for others; then the next tick evaluates them."""
 
@@ -31,7 +32,11 @@ class PriceConflator:
     MAX_DELAY_S after the last delivery. It is delivered as one that did not move; small moves add up to a large one.
     """
 
-    def __init__(self, deliver: Callable[[Event], None], machine_time: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, deliver: Callable[[Event], None], machine_time: Callable[[], float] = time.monotonic, speed: float = 1.0
+    ) -> None:
+        """`speed`: exchange seconds in a machine second; prices of a fast clock wait no longer by its time."""
+        self._max_delay_s = max(MIN_DELAY_S, MAX_DELAY_S / speed)
         self._deliver = deliver
         self._machine_time = machine_time
         self._newest: dict[str, Price] = {}
@@ -71,10 +76,12 @@ class PriceConflator:
         self._read_at = now
         if self._urgent:
             self._urgent_at = now
-        if self._urgent or now - self._delivered_at >= MAX_DELAY_S:
+        if self._urgent or now - self._delivered_at >= self._max_delay_s:
             self._deliver_pending(now)
         elif self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(self._delivered_at + MAX_DELAY_S - now, self._on_timer)
+            self._timer = asyncio.get_running_loop().call_later(
+                self._delivered_at + self._max_delay_s - now, self._on_timer
+            )
         if is_rush and fresh < MAX_BURST and self.pause_source is not None:
             self.pause_source(PAUSE_S if now - self._urgent_at < CALM_AFTER_S else CALM_PAUSE_S)
 
