@@ -16,7 +16,7 @@ from monitor.core.model.ledger import (
 )
 from monitor.core.model.order import ExchangeRecord, Reduce, Repay, Transfer
 from monitor.core.model.reads import OrderUpdate
-from monitor.core.numbers.amounts import ZERO, format_decimal
+from monitor.core.numbers.amounts import ONE, ZERO, format_decimal
 
 TRACE_WINDOW = timedelta(minutes=10)
 """Maximum time between an order and a ledger row of exactly its amount that counts as its trace."""
@@ -24,6 +24,12 @@ TRACE_WINDOW = timedelta(minutes=10)
 
 REPAID_AFTER = timedelta(seconds=30)
 """Maximum time between a confirmed sale and the repayment from its proceeds: a later step of the exchange."""
+
+MAX_UNREAD_GAIN = Decimal("0.05")
+"""Maximum share by which a sale is taken to have brought more than expected, as long as its order was not read.
+
+Prices move for us as well. What is above that was repaid from another sale, which a lost record may have held.
+"""
 
 
 def may_be_trace(intent: Intent, at: datetime, late_by: timedelta = SAME_EVENT_TOLERANCE) -> bool:
@@ -254,7 +260,8 @@ def _repaid_by_sale(row: LedgerRow, intents: Iterable[Intent], repaid: Mapping[i
 
 def _has_brought(sale: Intent, amount: Decimal) -> bool:
     """Return whether a sale may have brought so much: the amount is exact once the exchange's order was read."""
-    return sale.state is not IntentState.CONFIRMED or sale.resolved_by is not None or amount <= sale.amount
+    is_read = sale.state is IntentState.CONFIRMED and sale.resolved_by is None
+    return amount <= (sale.amount if is_read else sale.amount * (ONE + MAX_UNREAD_GAIN))
 
 
 def _affects_scope(intent: Intent, scope: Scope) -> bool:

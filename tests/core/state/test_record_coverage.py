@@ -132,6 +132,20 @@ def test_sale_of_before_the_gap_explains_no_repayment_within_it() -> None:
         assert [one.key for one in found] == ["capital-flow cross 78"]
 
 
+def test_sale_without_a_known_result_explains_no_more_than_it_can_have_brought() -> None:
+    order = Reduce(CROSS, "USDT", D(500), "BTCUSDT", "SELL", D("0.01"), D(49_000), "BTC")
+    own = replace(ROW, is_automatic=True, amount=D(509), at=AT + seconds(1))
+    lost = replace(own, ref="78", amount=D(498), at=AT + seconds(20))
+    read = replace(RECORD_READ, repayments=((CROSS, (own, lost)),))
+    for sale in (
+        intent(3, IntentState.ACKNOWLEDGED, order, submitted_at=AT),
+        intent(3, IntentState.UNCERTAIN, order, submitted_at=AT),
+        intent(3, IntentState.CONFIRMED, order, submitted_at=AT, settled_at=NOW, resolved_by="a person"),
+    ):
+        found = apply_history(start_coverage(None, (), NOW), read, (sale,), NOW).gap_movements
+        assert [one.key for one in found] == ["capital-flow cross 78"]
+
+
 @pytest.mark.parametrize("row", [replace(ROW, status="FAILED"), replace(ROW, is_automatic=True)])
 def test_failed_repayment_is_ignored_and_automatic_repayment_counts_as_reduce(row: ExchangeRecord) -> None:
     found = apply_history(
