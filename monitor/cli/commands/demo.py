@@ -9,9 +9,10 @@ import contextlib
 import json
 import secrets
 import shutil
+import signal
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -89,11 +90,19 @@ def run(args: argparse.Namespace) -> int:
 
     play = _play_with_pages if args.serve else _play_until_planned
     try:
-        asyncio.run(play(args.scenario, folder, report))
-    except KeyboardInterrupt:
+        asyncio.run(_until_terminated(play(args.scenario, folder, report)))
+    except (KeyboardInterrupt, asyncio.CancelledError):
         if not outcome:
-            raise
+            raise KeyboardInterrupt from None
     return outcome[0]
+
+
+async def _until_terminated(playing: Coroutine[Any, Any, None]) -> None:
+    """End on SIGTERM as on Ctrl-C: the processes of the runs before this one."""
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    await playing
 
 
 async def _play_until_planned(scenario: str, folder: Path, report: Report) -> None:

@@ -1,4 +1,5 @@
-"""`demo --serve`: the page of each run is there while the story goes on, and everything ends with Ctrl-C."""
+"""`demo --serve`: the page of each run is there while the story goes on, and everything ends with Ctrl-C
+or SIGTERM."""
 
 import asyncio
 import os
@@ -10,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from tests.integration.web.http_client import Address, send
-from tests.support.daemon import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -19,7 +19,8 @@ ENDS_WITHIN_S = 30
 LINE = re.compile(r"the page of the (\w+) run: http://127\.0\.0\.1:(\d+)/  \(to act, log in with \S+\)")
 
 
-async def test_pages_of_both_runs_are_open_until_ctrl_c(tmp_path: Path) -> None:
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+async def test_pages_of_both_runs_are_open_until_the_end(end: signal.Signals, tmp_path: Path) -> None:
     demo = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "monitor", "demo", "--serve", "--output", str(tmp_path / "demo")),
         stdout=asyncio.subprocess.DEVNULL,
@@ -38,17 +39,15 @@ async def test_pages_of_both_runs_are_open_until_ctrl_c(tmp_path: Path) -> None:
         for address in addresses.values():
             answer = await send(address, "GET", "/", {"Accept": "text/html"})
             assert (answer.status, "margin-monitor" in answer.text) == (200, True)
-        demo.send_signal(signal.SIGINT)
+        demo.send_signal(end)
         await asyncio.wait_for(demo.wait(), ENDS_WITHIN_S)
     finally:
         if demo.returncode is None:
             demo.kill()
             await demo.wait()
 
-    async def closed() -> bool:
-        return not any([await is_open(address) for address in addresses.values()])
-
-    await eventually(closed)
+    # The processes of the runs end before the demo does.
+    assert not any([await is_open(address) for address in addresses.values()])
 
 
 async def is_open(address: Address) -> bool:
