@@ -15,6 +15,9 @@ import psutil
 SCHEDULE = 'cross = "60s"\nisolated = "60s"\nnear_liquidation = "60s"'
 """No read between the alerts: the exchange behind knows nothing of the prices that are sent."""
 
+_CPU_CLOCK = 2
+"""The clock of a process's CPU time, beside its inverted number: what Linux's clock_getcpuclockid(3) returns."""
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -27,9 +30,8 @@ class MeasuredProcess:
 
     @property
     def cpu_s(self) -> float:
-        """CPU seconds used by the process."""
-        times = psutil.Process(self.process.pid).cpu_times()
-        return float(times.user + times.system)
+        """CPU seconds used by the process, in nanoseconds' steps: those of /proc are a hundredth of a second long."""
+        return time.clock_gettime(~self.process.pid << 3 | _CPU_CLOCK)
 
     @property
     def rss_mb(self) -> float:
