@@ -13,18 +13,18 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Self, cast
 
 from monitor.cli.output import print_json, print_line, print_note
 from monitor.cli.parser import add_json
+from monitor.demo.chart import make_chart
 from monitor.demo.run_result import find_failures
 from monitor.demo.screen import DemoFrame, DemoScreen, parse_run
 from monitor.errors import ExitCode, MonitorError, UsageError
 from monitor.sandbox.scenario.builtin import SCENARIOS
-from monitor.view.charts.chart_spec import ChartLine, ChartSpec, Marker, ThresholdLine, ThresholdRole, draw_chart
+from monitor.view.charts.chart_spec import draw_chart
 from monitor.view.documents.types.demo import DemoDocument, DemoRunDocument, DemoRunResult
 from monitor.view.formatting import format_level
 from monitor.view.terminal.table import Tone
@@ -44,13 +44,6 @@ RUN_TIMEOUT_S = 85
 
 SERVED_SPEED = 36.0
 """With the page: 72 minutes in two minutes, so that there is time to look."""
-
-_THRESHOLDS: tuple[tuple[str, ThresholdRole, str], ...] = (
-    ("initial_level", "initial", "initial"),
-    ("margin_call_level", "margin_call", "margin call"),
-    ("liquidation_level", "liquidation", "liquidation"),
-)
-
 
 Report = Callable[[DemoDocument, Sequence[str]], None]
 """Takes the document of the demo, and what did not go as planned."""
@@ -164,7 +157,7 @@ async def _document(
 ) -> tuple[DemoDocument, Sequence[str]]:
     """The document of the demo, and what did not go as planned."""
     picture = folder / "demo.png"
-    await draw_chart(_chart(scenario, results), picture)
+    await draw_chart(make_chart(scenario, results), picture)
     wrong = find_failures(results) if scenario == DEFAULT_SCENARIO else []
     document: DemoDocument = {
         "scenario": scenario,
@@ -272,50 +265,6 @@ def _refuse_folder(path: Path) -> None:
     raise UsageError(f"{path} is there already and is no earlier demo", where="--output", mend="name another folder")
 
 
-def _chart(scenario: str, results: Sequence[DemoRunResult]) -> ChartSpec:
-    """Both levels with the account's thresholds, alerts and actions, and the prices below."""
-    first = results[0]
-    return ChartSpec(
-        title=f"{scenario}: the same account with and without help",
-        subtitle="margin level of cross; alerts and actions as they happened",
-        lines=[ChartLine(run["name"], _parse_points(run["series"]["margin_level"])) for run in results],
-        thresholds=[
-            ThresholdLine(f"{words} {format_level(Decimal(first['bars'][bar]))}", Decimal(first["bars"][bar]), role)
-            for bar, role, words in _THRESHOLDS
-            if bar in first["bars"]
-        ],
-        markers=[mark for run in results for mark in _markers(run)],
-        prices=[
-            ChartLine(symbol, points)
-            for symbol in ("BTCUSDT", "SOLUSDT")
-            if (points := _parse_points(first["series"][symbol]))
-        ],
-    )
-
-
-def _markers(run: Mapping[str, Any]) -> list[Marker]:
-    """The first firing of each cross rule, the first sending of each action, and the liquidation."""
-    marks: list[Marker] = []
-    rungs = (
-        {a["rule"]: a for a in reversed(run["alerts"]) if a["scope"] == "cross"} if run["name"] == "unguarded" else {}
-    )
-    for rule in ("below-initial", "near-call", "margin-call"):
-        if rule in rungs:
-            alert = rungs[rule]
-            marks.append(Marker(_parse_time(alert["fired_at"]), "alert", rule, run["name"], alert["severity"]))
-    for action in run["actions"]:
-        if action["state"] == "CONFIRMED":
-            verb = "repay" if action["kind"] == "repay" else "bring in"
-            marks.append(
-                Marker(
-                    _parse_time(action["created_at"]), "action", f"{verb} {Decimal(action['amount']):,.0f}", run["name"]
-                )
-            )
-    if run["liquidated_at"] is not None:
-        marks.append(Marker(_parse_time(run["liquidated_at"]), "liquidation", "liquidated", run["name"]))
-    return marks
-
-
 def _print_result(document: Mapping[str, Any], wrong: Sequence[str]) -> None:
     print_line("What happened, by the exchange's clock (UTC):", "strong")
     for moment in document["timeline"]:
@@ -348,11 +297,3 @@ def _summary_text(result: Mapping[str, Any]) -> str:
         else "never warned"
     )
     return f"liquidated at {result['liquidated_at'][11:19]}, {lead}; {low}"
-
-
-def _parse_points(texts: Sequence[Sequence[str]]) -> list[tuple[datetime, Decimal | None]]:
-    return [(_parse_time(at), Decimal(value)) for at, value in texts]
-
-
-def _parse_time(text: str) -> datetime:
-    return datetime.fromisoformat(text.replace("Z", "+00:00"))
