@@ -16,7 +16,6 @@ MAX_LIVE_INTERVAL_S = 15.0
 LIVE_SHARE = 0.1
 """Most of a core that the live documents of many accounts take together."""
 
-
 MAX_COST_S = 0.1
 """Machine seconds that count at most for one account's work: what took longer waited for the machine."""
 
